@@ -1,0 +1,1 @@
+"""Serin: a Kubernetes operator that replaces one version of a model by the next, on evidence."""

@@ -1,0 +1,1 @@
+"""Statistics: from counters of two arms to a verdict. No PromQL and no traffic weights are changed here."""

@@ -1,0 +1,69 @@
+"""What a user allows a new revision to be worse by, and how sure the judge must be. Symbols as in `evidence`."""
+
+import hashlib
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+
+class Mode(StrEnum):
+    """Whether verdicts act."""
+
+    ENFORCE = "Enforce"
+    OBSERVE = "Observe"
+    OFF = "Off"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counter:
+    """A Prometheus counter: metric name and label matchers as PromQL writes them, without namespace and pod."""
+
+    metric: str
+    matchers: tuple[tuple[str, str, str], ...] = ()
+    """(label, operator, value) with operator one of = != =~ !~ ."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalPolicy:
+    """One thing that is counted on both arms: requests, and those of them that were bad.
+
+    Where `at_most` is given, `requests` is a histogram's `_count` and what is bad is every request above that
+    bucket: `within` holds the `_bucket` counter and `at_most` the bucket's upper bound in the metric's own unit.
+    """
+
+    name: str
+    requests: Counter
+    bad: Counter | None
+    within: Counter | None = None
+    at_most: float | None = None
+    max_ratio: float = 1.25
+    max_increase: float = 0.001
+    """Share, not points: 0.001 is a tenth of a percentage point."""
+    importance: int = 1
+    required: bool = True
+    """Named by the user. A default signal that is missing on both sides is left out with a notice; this one holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promotion:
+    """How sure the judge must be before a weight may rise."""
+
+    max_ratio: float = 2.0
+    max_increase: float = 0.01
+    confidence: float = 0.95
+    min_requests: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """All of `spec.analysis`, with presets resolved."""
+
+    mode: Mode
+    max_false_rollback_rate: float
+    warm_up: timedelta
+    promotion: Promotion
+    signals: tuple[SignalPolicy, ...]
+
+    def fingerprint(self) -> str:
+        """Ten characters that change when a verdict made under another policy must not count (design 3, fencing)."""
+        return hashlib.sha256(repr(sorted(asdict(self).items())).encode()).hexdigest()[:10]

@@ -1,0 +1,63 @@
+"""What the judge says: one of four verdicts for each signal and for the whole, with numbers a person can check."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """The four answers. Missing data is never one of the first two (I6)."""
+
+    HARM = "Harm"
+    SAFE = "Safe"
+    UNDECIDED = "Undecided"
+    NO_DATA = "NoData"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Events of one arm since counting began. Interpolated at scrape boundaries, hence not integers."""
+
+    events: float
+    bad: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalAssessment:
+    """One signal's verdict.
+
+    Attributes:
+        log_evidence: Natural logarithm of the harm test's e-value, before weighting.
+        ratio: Canary's bad share over the stable's; None without bad events on the stable.
+        note: What a person should know next, for example what could be detected by when.
+    """
+
+    name: str
+    verdict: Verdict
+    canary: Counts
+    stable: Counts
+    log_evidence: float
+    log_safety: float
+    ratio: float | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessment:
+    """The verdict on a step of an attempt, and the identity it is valid for: anything else ignores it.
+
+    Attributes:
+        boundary: Unix seconds of the last scrape boundary that was decided; None before the first.
+        reason: CamelCase word for conditions when there is no data: `PrometheusUnreachable`, `NoSamples`, ...
+        message: One sentence for a person.
+    """
+
+    attempt: str
+    step: int
+    policy_hash: str
+    verdict: Verdict
+    signals: tuple[SignalAssessment, ...]
+    boundary: float | None
+    reason: str
+    message: str
+    available: bool
+    """Whether samples can be read at all: the AnalysisAvailable condition."""

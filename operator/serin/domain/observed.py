@@ -1,0 +1,124 @@
+"""What the cluster shows of one ModelDeployment's children: projections, made once at the watch.
+
+Observed and desired never share a type: these come from the store, what ought to be comes from `plan`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from serin.domain.names import RevisionHash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What every write to an existing object is fenced with, and what tells whether a write is needed.
+
+    Attributes:
+        owner_uid: uid of the controlling owner reference; None when there is none.
+        content: The `serin.dev/content` annotation.
+        foreign: Another manager owns a field that Serin applies, seen in managedFields.
+    """
+
+    name: str
+    uid: str
+    resource_version: str
+    owner_uid: str | None
+    content: str | None
+    foreign: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevisionView:
+    """A ControllerRevision: the frozen rendering of a revision."""
+
+    identity: Identity
+    hash: RevisionHash
+    full_hash: str
+    number: int
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadView:
+    """A revision's Deployment.
+
+    `ready` and `replicas` are those of the status; `desired` is spec.replicas. `settled` means that the
+    controller has seen the current generation.
+    """
+
+    identity: Identity
+    revision: RevisionHash
+    desired: int
+    replicas: int
+    ready: int
+    settled: bool
+    rejected: str | None = None
+    epoch: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceView:
+    """A Service: a revision's own, or the root one, whose `revision` is None."""
+
+    identity: Identity
+    revision: RevisionHash | None
+    selector: Mapping[str, str]
+    ports: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteView:
+    """An HTTPRoute that Serin owns: weights by Service name, and what its controller reports of it.
+
+    Attributes:
+        reported: Some controller has written a parent status, of whatever generation.
+        accepted: Every parentRef is Accepted and ResolvedRefs at the current generation.
+        refusal: What the controller says where it refuses the route.
+        written_at: When Serin's latest apply of it was, from managedFields; None if unknown.
+    """
+
+    identity: Identity
+    weights: Mapping[str, int]
+    reported: bool
+    accepted: bool
+    refusal: str | None = None
+    written_at: datetime | None = None
+
+
+class PodProblem(StrEnum):
+    """Why a pod does not get ready."""
+
+    UNSCHEDULABLE = "Unschedulable"
+    IMAGE_PULL = "ImagePull"
+    CONFIG = "ConfigError"
+    CRASH_LOOP = "CrashLoop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodView:
+    """One pod of a revision. `ready_since` is the Ready condition's transition time."""
+
+    name: str
+    uid: str
+    revision: RevisionHash
+    ready_since: datetime | None
+    restarts: int
+    problem: PodProblem | None
+    detail: str = ""
+    terminating: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """Everything seen of one ModelDeployment's children."""
+
+    revisions: Mapping[RevisionHash, RevisionView] = field(default_factory=dict)
+    workloads: Mapping[RevisionHash, WorkloadView] = field(default_factory=dict)
+    services: Mapping[RevisionHash, ServiceView] = field(default_factory=dict)
+    root: ServiceView | None = None
+    route: RouteView | None = None
+    ready_endpoints: Mapping[RevisionHash, int] = field(default_factory=dict)
+    pods: tuple[PodView, ...] = ()

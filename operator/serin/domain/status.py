@@ -1,0 +1,185 @@
+"""`.status` of a ModelDeployment: the whole memory of a rollout, and all that a waiter or a person reads.
+
+These are the wire's own names. The state machine advances on `Rollout`; conditions and sentences are made in
+`conditions`. Nothing here is derived by the API server, so losing it must be survivable (`rebuild`).
+"""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic.alias_generators import to_camel
+
+
+def _seconds(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+Moment = Annotated[datetime, PlainSerializer(_seconds, return_type=str, when_used="json")]
+"""An aware time, written to the second as Kubernetes does."""
+Name = Annotated[str, Field(max_length=253)]
+Words = Annotated[str, Field(max_length=1024)]
+Figure = Annotated[str, Field(max_length=32)]
+"""A number as text: the API has no floats."""
+
+
+class Wire(BaseModel):
+    """A frozen value with camelCase names on the wire."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
+
+
+class State(StrEnum):
+    """The states of `design.md` 5."""
+
+    IDLE = "Idle"
+    PREPARING = "Preparing"
+    STEPPING = "Stepping"
+    PROMOTING = "Promoting"
+    BAKING = "Baking"
+    ROLLING_BACK = "RollingBack"
+
+
+class Draining(Wire):
+    """A revision that was taken out of the route and may still be answering."""
+
+    revision: Name
+    since: Moment
+
+
+class Previous(Wire):
+    """The revision a bake can return to."""
+
+    revision: Name
+    until: Moment
+
+
+class Rollout(Wire):
+    """Where an attempt stands. Absent while idle.
+
+    Revisions are hashes here: the canary is `canary`, what it is compared with is `stable`.
+    """
+
+    attempt: Name = Field(description="Name of this attempt, `<child name>.<n>`; requests by annotation name it.")
+    state: State
+    step: int = Field(default=0, ge=0, le=32, description="Index of the step under way, from 0.")
+    since: Moment = Field(description="When the state began.")
+    started_at: Moment
+    step_started_at: Moment | None = None
+    confirmed_at: Moment | None = Field(default=None, description="When the router had the weight of this step.")
+    paused_at: Moment | None = None
+    paused_seconds: int = Field(default=0, ge=0, description="Time this step was held, not counted in deadlines.")
+    losses: int = Field(default=0, ge=0, description="Times the canary lost its last ready endpoint; 3 is harm.")
+    capacity_floor: int = Field(default=0, ge=0, description="The stable revision's size when the rollout began.")
+    stalled: Words | None = Field(default=None, description="Why preparing does not get on.")
+    previous: Previous | None = None
+    draining: Annotated[list[Draining], Field(max_length=20)] = Field(default_factory=list)
+    policy_hash: Name | None = None
+    analysis_start: Moment | None = None
+    reason: Words | None = Field(default=None, description="Why the attempt is being rolled back.")
+
+
+class RevisionStatus(Wire):
+    """One of the two revisions that may have traffic."""
+
+    revision: Name = Field(description="Name of the revision's Deployment and Service.")
+    version: Name | None = None
+    weight: int = Field(ge=0, le=100)
+    step: Name | None = None
+    replicas: int = Field(ge=0)
+    ready_replicas: int = Field(ge=0)
+
+
+class CountsStatus(Wire):
+    """Events of one side since counting began."""
+
+    events: int = Field(ge=0)
+    bad: int = Field(ge=0)
+
+
+class SignalStatus(Wire):
+    """What one signal says."""
+
+    name: Name
+    verdict: Name
+    canary: CountsStatus
+    stable: CountsStatus
+    ratio: Figure | None = None
+    evidence: Figure = Field(description="How strongly the data speak for harm; 1 says nothing.")
+    note: Words | None = None
+
+
+class AnalysisStatus(Wire):
+    """The judge's latest word."""
+
+    verdict: Name
+    signals: Annotated[list[SignalStatus], Field(max_length=16)] = Field(default_factory=list)
+
+
+class Rejection(Wire):
+    """A revision that is not tried again by itself."""
+
+    hash: Name
+    revision: Name
+    attempt: Name
+    reason: Name
+    message: Words | None = None
+    signal: Name | None = None
+    at: Moment
+    ratio: Figure | None = None
+    canary: CountsStatus | None = None
+    stable: CountsStatus | None = None
+
+
+class Finished(Wire):
+    """One attempt that has ended."""
+
+    revision: Name
+    version: Name | None = None
+    result: Name
+    started_at: Moment
+    finished_at: Moment
+    reason: Name | None = None
+
+
+class Condition(Wire):
+    """A condition as in metav1."""
+
+    type: Name
+    status: Annotated[str, Field(pattern="^(True|False|Unknown)$")]
+    observed_generation: int
+    reason: Annotated[str, Field(max_length=64)]
+    message: Annotated[str, Field(max_length=4096)]
+    last_transition_time: Moment
+
+
+class Resolved(Wire):
+    """What the names in the spec meant when its revision was made."""
+
+    runtime: Name
+    revision: Name
+
+
+class Status(Wire):
+    """The status subresource."""
+
+    observed_generation: int = -1
+    phase: Name | None = None
+    message: Words | None = None
+    url: Name | None = None
+    replicas: int | None = Field(default=None, ge=0)
+    ready_replicas: int | None = Field(default=None, ge=0)
+    selector: Words | None = None
+    resolved: Resolved | None = None
+    stable: RevisionStatus | None = None
+    canary: RevisionStatus | None = None
+    rollout: Rollout | None = None
+    analysis: AnalysisStatus | None = None
+    rejected: Annotated[list[Rejection], Field(max_length=20)] = Field(default_factory=list)
+    history: Annotated[list[Finished], Field(max_length=10)] = Field(default_factory=list)
+    conditions: Annotated[list[Condition], Field(max_length=16)] = Field(default_factory=list)
+
+    def dump(self) -> dict[str, Any]:
+        """The JSON object the API server stores: absent fields left out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -1,0 +1,1 @@
+"""Reading raw samples from Prometheus. What they mean is `domain.analysis`."""

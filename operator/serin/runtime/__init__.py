@@ -1,0 +1,1 @@
+"""The parts that keep a process going: work queue, store, sweeper, poller, telemetry, settings."""
