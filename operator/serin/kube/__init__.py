@@ -1,1 +1,1 @@
-"""Talking to the API server: fenced server-side apply, status patches, Events. What to write is the domain's."""
+"""Talking to the API server: fenced applies, status patches, Events. What to write is the domain's."""

@@ -1,0 +1,61 @@
+"""How the API server is reached and who the operator is to it.
+
+In a pod: the service account, whose token file the client reads again every minute. Elsewhere: a kubeconfig,
+where a `tokenFile` is treated the same way, since such tokens are short-lived too.
+"""
+
+import os
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.config.incluster_config import load_incluster_config
+from kubernetes.aio.config.kube_config import load_kube_config
+
+TOKEN_REREAD_SECONDS: Final = 60.0
+
+
+async def configuration(kubeconfig: Path | None = None) -> Configuration:
+    """The way in: the kubeconfig given, else the pod's service account, else the user's kubeconfig."""
+    config = Configuration()
+    # Retries are ours: the library's would repeat requests whose outcome is unknown.
+    config.retries = None
+    if kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ:
+        load_incluster_config(client_configuration=config)  # type: ignore[no-untyped-call]
+        return config
+    path = kubeconfig or _users_kubeconfig()
+    await load_kube_config(  # type: ignore[no-untyped-call]
+        config_file=str(path), client_configuration=config, persist_config=False
+    )
+    if token_file := _token_file(path):
+        config.refresh_api_key_hook = _rereading(token_file)
+    return config
+
+
+def _users_kubeconfig() -> Path:
+    listed = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
+    return Path(listed) if listed else Path.home() / ".kube" / "config"
+
+
+def _token_file(kubeconfig: Path) -> Path | None:
+    content: dict[str, Any] = yaml.safe_load(kubeconfig.read_text())
+    contexts = {entry["name"]: entry["context"] for entry in content.get("contexts") or ()}
+    users = {entry["name"]: entry["user"] for entry in content.get("users") or ()}
+    context = contexts.get(content.get("current-context"), {})
+    token_file = users.get(context.get("user"), {}).get("tokenFile")
+    return kubeconfig.parent / token_file if token_file else None
+
+
+def _rereading(token_file: Path) -> Any:
+    read_at = float("-inf")
+
+    def reread(config: Configuration) -> None:
+        nonlocal read_at
+        if time.monotonic() - read_at < TOKEN_REREAD_SECONDS:
+            return
+        config.api_key["BearerToken"] = f"Bearer {token_file.read_text().strip()}"
+        read_at = time.monotonic()
+
+    return reread

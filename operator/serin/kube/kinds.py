@@ -1,0 +1,67 @@
+"""The kinds Serin reads and writes, and where the API server keeps them.
+
+A manifest names its kind, the wire wants a path: this table is all that lies between. What is not in it cannot
+be touched by accident.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+from serin.domain.names import GROUP, KIND, PLURAL, VERSION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One namespaced resource of the API server.
+
+    Attributes:
+        labelled: Serin's objects of this kind carry `serin.dev/model`, and only those are of interest.
+        optional: The cluster may not have it; it comes with a CRD of somebody else.
+    """
+
+    name: str
+    group: str
+    version: str
+    plural: str
+    labelled: bool = True
+    optional: bool = False
+
+    @property
+    def api_version(self) -> str:
+        """As in a manifest's apiVersion."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def root(self) -> str:
+        """The path of the group and version."""
+        return f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+
+    def path(self, namespace: str | None, name: str | None = None, subresource: str | None = None) -> str:
+        """The path of a collection, an object or a subresource; no namespace means all of them."""
+        parts = [f"namespaces/{quote(namespace, safe='')}"] if namespace else []
+        parts.append(self.plural)
+        parts += [quote(part, safe="") for part in (name, subresource) if part]
+        return "/".join([self.root, *parts])
+
+
+MODEL_DEPLOYMENT: Final = Kind(name=KIND, group=GROUP, version=VERSION, plural=PLURAL, labelled=False)
+CONTROLLER_REVISION: Final = Kind(
+    name="ControllerRevision", group="apps", version="v1", plural="controllerrevisions"
+)
+DEPLOYMENT: Final = Kind(name="Deployment", group="apps", version="v1", plural="deployments")
+SERVICE: Final = Kind(name="Service", group="", version="v1", plural="services")
+ENDPOINT_SLICE: Final = Kind(
+    name="EndpointSlice", group="discovery.k8s.io", version="v1", plural="endpointslices"
+)
+POD: Final = Kind(name="Pod", group="", version="v1", plural="pods")
+HTTP_ROUTE: Final = Kind(
+    name="HTTPRoute", group="gateway.networking.k8s.io", version="v1", plural="httproutes", optional=True
+)
+EVENT: Final = Kind(name="Event", group="", version="v1", plural="events", labelled=False)
+
+CHILDREN: Final = (CONTROLLER_REVISION, DEPLOYMENT, SERVICE, ENDPOINT_SLICE, POD, HTTP_ROUTE)
+"""What is watched for a ModelDeployment, found by its `serin.dev/model` label."""
+
+KINDS: Final[Mapping[str, Kind]] = {kind.name: kind for kind in (MODEL_DEPLOYMENT, *CHILDREN, EVENT)}
