@@ -1,7 +1,7 @@
 """The kinds Serin reads and writes, and where the API server keeps them.
 
-A manifest names its kind, the wire wants a path: this table is all that lies between. What is not in it cannot
-be touched by accident.
+A manifest names its kind, the wire wants a path: this table is all that lies between. What is not in it
+cannot be touched by accident.
 """
 
 from collections.abc import Mapping
