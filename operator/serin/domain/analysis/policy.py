@@ -1,4 +1,4 @@
-"""What a user allows a new revision to be worse by, and how sure the judge must be. Symbols as in `evidence`."""
+"""What a user allows a new revision to be worse by, and how sure the judge must be; symbols: `evidence`."""
 
 import hashlib
 from dataclasses import asdict, dataclass
@@ -16,7 +16,7 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counter:
-    """A Prometheus counter: metric name and label matchers as PromQL writes them, without namespace and pod."""
+    """A Prometheus counter: metric name and label matchers as in PromQL, without namespace and pod."""
 
     metric: str
     matchers: tuple[tuple[str, str, str], ...] = ()
@@ -24,11 +24,26 @@ class Counter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DataPlane:
+    """Series of the proxy in front of the pods: they carry no pod, and a label tells the arm.
+
+    Attributes:
+        label: The label that holds the backend, for example `envoy_cluster_name`.
+        pattern: Anchored regular expression of its value, with `{namespace}` and `{backend}` to be filled in;
+            the backend is the name of the revision's Service.
+    """
+
+    label: str
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignalPolicy:
     """One thing that is counted on both arms: requests, and those of them that were bad.
 
     Where `at_most` is given, `requests` is a histogram's `_count` and what is bad is every request above that
-    bucket: `within` holds the `_bucket` counter and `at_most` the bucket's upper bound in the metric's own unit.
+    bucket: `within` holds the `_bucket` counter (without `le`) and `at_most` the bucket's upper bound in the
+    metric's own unit.
     """
 
     name: str
@@ -40,8 +55,10 @@ class SignalPolicy:
     max_increase: float = 0.001
     """Share, not points: 0.001 is a tenth of a percentage point."""
     importance: int = 1
+    data_plane: DataPlane | None = None
+    """Where the series come from: None for the revision's own pods."""
     required: bool = True
-    """Named by the user. A default signal that is missing on both sides is left out with a notice; this one holds."""
+    """Named by the user. A default signal that is missing on both sides is left out with a notice; this holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,5 +82,5 @@ class Policy:
     signals: tuple[SignalPolicy, ...]
 
     def fingerprint(self) -> str:
-        """Ten characters that change when a verdict made under another policy must not count (design 3, fencing)."""
+        """Ten characters that change when a verdict made under another policy must not count (I5)."""
         return hashlib.sha256(repr(sorted(asdict(self).items())).encode()).hexdigest()[:10]

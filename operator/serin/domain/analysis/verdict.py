@@ -1,4 +1,4 @@
-"""What the judge says: one of four verdicts for each signal and for the whole, with numbers a person can check."""
+"""What the judge says: one of four verdicts for each signal and for the whole, with checkable numbers."""
 
 from dataclasses import dataclass
 from enum import StrEnum
