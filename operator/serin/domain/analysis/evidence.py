@@ -2,7 +2,7 @@
 
 n, e: requests and bad ones of an arm (c canary, s stable) between the same two boundaries. p: an arm's true
 bad share. mu: where a share is expected to be, learnt from the past only. rho: a ratio p_c/p_s, delta: a
-difference p_c - p_s, that separates healthy from harmful (or unsafe). Each function returns a natural logarithm
+difference p_c - p_s, that separates healthy from harmful (or unsafe). Functions return a natural logarithm
 whose exponential has mean at most 1 whenever the canary is on the other side of the margin: products of them
 are e-processes (`process`). Counts are interpolated, hence real numbers.
 """

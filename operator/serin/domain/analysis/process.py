@@ -1,7 +1,7 @@
 """Evidence over time: products of interval factors, mixed over what could be wrong and since when.
 
 `Harm` hedges over the size of the effect and over its onset, so that a fault at minute 50 is not drowned by
-fifty good minutes, and lets no single interval decide. `Safety` hedges over the size alone, and forgets an old
+fifty good minutes, and lets no single interval decide. `Safety` hedges over size alone, and forgets an old
 good hour. Both are frozen folds: the same intervals in the same order give the same value, whenever they are
 seen. By Ville's inequality a value ever reaches x with probability at most 1/x if its null is true, whatever
 made one stop looking.

@@ -1,7 +1,7 @@
 """A user's counter, from PromQL to `policy.Counter`.
 
-Parsed, never pasted: what is not a plain selector is refused here, so that `prom.selectors` can build every query
-from parts it knows, with the namespace and the pods of one model among them.
+Parsed, never pasted: what is not a plain selector is refused here, so that `prom.selectors` can build every
+query from parts it knows, with the namespace and the pods of one model among them.
 """
 
 from typing import Final
@@ -11,14 +11,12 @@ import promql_parser
 from serin.domain.analysis.policy import Counter
 
 _OPERATORS: Final = {
-    promql_parser.MatchOp.Equal: "=",
-    promql_parser.MatchOp.NotEqual: "!=",
-    promql_parser.MatchOp.Re: "=~",
-    promql_parser.MatchOp.NotRe: "!~",
+    "MatchOp.Equal": "=",
+    "MatchOp.NotEqual": "!=",
+    "MatchOp.Re": "=~",
+    "MatchOp.NotRe": "!~",
 }
-_CURE: Final = (
-    'write the name of a counter with label matchers, such as app_predictions_total{outcome="fallback"}'
-)
+_CURE: Final = 'name a counter and its matchers, such as app_predictions_total{outcome="fallback"}'
 
 
 class NotACounter(ValueError):
@@ -36,26 +34,22 @@ def parse_counter(text: str) -> Counter:
     except ValueError as error:
         raise NotACounter(f"{text!r} is not PromQL ({error}); {_CURE}") from error
     if not isinstance(found, promql_parser.VectorSelector):
+        kind = type(found).__name__
         raise NotACounter(
-            f"{text!r} is a {type(found).__name__}, and raw counters are needed: Serin takes differences itself; {_CURE}"
+            f"{text!r} is a {kind}; Serin takes the differences of raw counters itself: {_CURE}"
         )
     if found.offset is not None or found.at is not None:
         raise NotACounter(f"{text!r} moves in time by offset or @; leave that out")
     if found.matchers.or_matchers:
-        raise NotACounter(
-            f"{text!r} joins matchers by 'or'; name one set of matchers, with =~ where values vary"
-        )
+        raise NotACounter(f"{text!r} joins matchers by 'or'; name one set, with =~ where values vary")
     return _counter(text, found)
 
 
 def _counter(text: str, found: promql_parser.VectorSelector) -> Counter:
-    matchers = tuple((m.name, _operator(m.op), m.value) for m in found.matchers.matchers)
-    names = [value for label, operator, value in matchers if label == "__name__" and operator == "="]
-    name = found.name or (names[0] if names else None)
-    if not name or sum(label == "__name__" for label, _, _ in matchers) > len(names):
+    matchers = tuple((m.name, _OPERATORS[str(m.op)], m.value) for m in found.matchers.matchers)
+    named = [operator for label, operator, _ in matchers if label == "__name__"]
+    exact = [value for label, operator, value in matchers if (label, operator) == ("__name__", "=")]
+    name = found.name or (exact[0] if exact else None)
+    if not name or len(named) > len(exact) or set(exact) - {name}:
         raise NotACounter(f"{text!r} does not name one metric; {_CURE}")
     return Counter(metric=name, matchers=tuple(m for m in matchers if m[0] != "__name__"))
-
-
-def _operator(op: promql_parser.MatchOp) -> str:
-    return next(text for known, text in _OPERATORS.items() if known == op)
