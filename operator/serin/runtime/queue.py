@@ -1,8 +1,9 @@
 """The work queue: which ModelDeployment is to be looked at, and when.
 
-After client-go's: keys, not events, so a thousand events are one look; a key is never with two workers at once,
-and what is added while a worker has it comes again afterwards. Nothing is stored with a key, so a look always
-sees the newest state. One difference: a look supersedes those planned before it; it plans the next one itself.
+After client-go's: keys, not events, so a thousand events are one look; a key is never with two workers at
+once, and what is added while a worker has it comes again afterwards. Nothing is stored with a key, so a
+look always sees the newest state. One difference: a look supersedes those planned before it; it plans the
+next one itself.
 """
 
 import asyncio

@@ -1,0 +1,243 @@
+"""What the watches have shown, by ModelDeployment: the only thing a look reads of the cluster.
+
+The answer to each of our own writes goes in as well, so a look never decides on a state older than its
+last write; a watch event from before it is dropped, told by the resource version. Deletions may be lost
+by a watch (after a 410 it starts anew): those are the sweeper's.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from serin.domain.names import FIELD_MANAGER, KIND, MODEL_LABEL, REQUEST_ANNOTATIONS, Key
+from serin.domain.observed import Observed, PodView, RevisionView, RouteView, ServiceView, WorkloadView
+from serin.kube.client import Named
+from serin.runtime.ownership import ALWAYS_OURS, Ownership, ownership, taken
+from serin.runtime.projections import Object, SliceView, View, project
+
+REMEMBERED_DELETIONS: Final = 4096
+LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+@dataclass(frozen=True, slots=True)
+class _Child:
+    uid: str
+    version: int
+    view: View
+    owned: Ownership | None
+
+
+class Store:
+    """Newest known state of every ModelDeployment and its children. Nothing here waits or does I/O.
+
+    `put`, `observe` and `drop` return the key to look at, or None where nothing changed that matters.
+    """
+
+    def __init__(self) -> None:
+        self._models: dict[Key, Object] = {}
+        self._children: dict[Key, dict[tuple[str, str], _Child]] = {}
+        # An answer to our own write may arrive after the watch has shown the object's deletion.
+        self._deleted: OrderedDict[str, None] = OrderedDict()
+
+    def put(self, event: Mapping[str, Any]) -> Key | None:
+        """Take in a watch event of a ModelDeployment."""
+        obj = event["object"]
+        key = _own_key(obj)
+        if event["type"] == "DELETED":
+            return self._remove_model(key, obj["metadata"]["uid"])
+        known = self._models.get(key)
+        if self._outdated(obj, known):
+            return None
+        self._models[key] = _slim(obj)
+        return key if known is None or _matters(known, obj) else None
+
+    def observe(self, kind: str, event: Mapping[str, Any]) -> Key | None:
+        """Take in a watch event of a child."""
+        obj = event["object"]
+        metadata = obj["metadata"]
+        if not (key := _owner_key(metadata)):
+            return None
+        if event["type"] == "DELETED":
+            return self._remove_child(key, kind, metadata["name"], metadata["uid"])
+        return key if self._take_in(key, kind, obj, written=False) else None
+
+    def remember(self, kind: str, obj: Object) -> None:
+        """Take in the answer to a write of our own."""
+        if obj["metadata"]["uid"] in self._deleted:
+            return
+        if kind == KIND:
+            key = _own_key(obj)
+            if not self._outdated(obj, self._models.get(key)):
+                self._models[key] = _slim(obj)
+        elif owner := _owner_key(obj["metadata"]):
+            self._take_in(owner, kind, obj, written=True)
+
+    def model(self, key: Key) -> Object | None:
+        """The ModelDeployment as it was last seen or written, without managedFields."""
+        return self._models.get(key)
+
+    def observed(self, key: Key) -> Observed:
+        """The children of a ModelDeployment."""
+        views = [child.view for child in self._children.get(key, {}).values()]
+        services = [view for view in views if isinstance(view, ServiceView)]
+        return Observed(
+            revisions={view.hash: view for view in views if isinstance(view, RevisionView)},
+            workloads={view.revision: view for view in views if isinstance(view, WorkloadView)},
+            services={view.revision: view for view in services if view.revision},
+            root=next((view for view in services if view.identity.name == key.name), None),
+            route=next((view for view in views if isinstance(view, RouteView)), None),
+            ready_endpoints=_ready_endpoints(views),
+            pods=tuple(view for view in views if isinstance(view, PodView)),
+        )
+
+    def keys(self) -> tuple[Key, ...]:
+        """The ModelDeployments known."""
+        return tuple(self._models)
+
+    def forget(self, key: Key) -> None:
+        """The ModelDeployment is gone. Its children stay until they are seen to go."""
+        if model := self._models.get(key):
+            self._remove_model(key, model["metadata"]["uid"])
+
+    def names(self, kind: str) -> Iterator[Named]:
+        """Everything known of a kind, for comparison with a list of what exists."""
+        if kind == KIND:
+            for model in self._models.values():
+                metadata = model["metadata"]
+                yield Named(
+                    metadata["namespace"], metadata["name"], metadata["uid"], metadata["resourceVersion"]
+                )
+            return
+        for key, children in self._children.items():
+            for (child_kind, name), child in children.items():
+                if child_kind == kind:
+                    yield Named(key.namespace, name, child.uid, str(child.version))
+
+    def drop(self, kind: str, namespace: str, name: str, uid: str) -> Key | None:
+        """Forget that very object, whose deletion no watch has shown."""
+        if kind == KIND:
+            return self._remove_model(Key(namespace, name), uid)
+        for key, children in self._children.items():
+            if key.namespace == namespace and (kind, name) in children:
+                return self._remove_child(key, kind, name, uid)
+        return None
+
+    def _take_in(self, key: Key, kind: str, obj: Object, *, written: bool) -> bool:
+        """Keep the newer of what is known and what comes; whether a decision may rest on the difference."""
+        metadata = obj["metadata"]
+        name, uid, version = metadata["name"], metadata["uid"], int(metadata["resourceVersion"])
+        children = self._children.setdefault(key, {})
+        known = children.get((kind, name))
+        if known and known.uid == uid and version < known.version:
+            return False
+        owned, foreign = _ownership(kind, metadata, None if written else known)
+        view = project(kind, obj, foreign=foreign and not written)
+        if view is None:
+            return children.pop((kind, name), None) is not None
+        children[kind, name] = _Child(uid, version, view, owned)
+        return known is None or known.uid != uid or _unversioned(known.view) != _unversioned(view)
+
+    def _outdated(self, obj: Object, known: Object | None) -> bool:
+        if known is None:
+            return False
+        new, old = obj["metadata"], known["metadata"]
+        return new["uid"] == old["uid"] and int(new["resourceVersion"]) < int(old["resourceVersion"])
+
+    def _remove_model(self, key: Key, uid: str) -> Key | None:
+        self._bury(uid)
+        known = self._models.get(key)
+        if known is None or known["metadata"]["uid"] != uid:
+            return None
+        del self._models[key]
+        return key
+
+    def _remove_child(self, key: Key, kind: str, name: str, uid: str) -> Key | None:
+        self._bury(uid)
+        children = self._children.get(key, {})
+        known = children.get((kind, name))
+        if known is None or known.uid != uid:
+            return None
+        del children[kind, name]
+        if not children:
+            del self._children[key]
+        return key
+
+    def _bury(self, uid: str) -> None:
+        self._deleted[uid] = None
+        if len(self._deleted) > REMEMBERED_DELETIONS:
+            self._deleted.popitem(last=False)
+
+
+def _own_key(obj: Object) -> Key:
+    return Key(obj["metadata"]["namespace"], obj["metadata"]["name"])
+
+
+def _owner_key(metadata: Mapping[str, Any]) -> Key | None:
+    model = (metadata.get("labels") or {}).get(MODEL_LABEL)
+    return Key(metadata["namespace"], model) if model else None
+
+
+def _slim(obj: Object) -> Object:
+    """Without what no decision reads and what would double it in memory."""
+    metadata = {name: value for name, value in obj["metadata"].items() if name != "managedFields"}
+    if LAST_APPLIED in (annotations := metadata.get("annotations") or {}):
+        metadata["annotations"] = {name: value for name, value in annotations.items() if name != LAST_APPLIED}
+    return {**obj, "metadata": metadata}
+
+
+def _matters(known: Object, new: Object) -> bool:
+    """Whether a ModelDeployment differs in what a person, or somebody else, did to it."""
+    return _asked(known) != _asked(new) or _status_touched(known, new)
+
+
+def _asked(obj: Object) -> tuple[object, ...]:
+    metadata = obj["metadata"]
+    annotations = metadata.get("annotations") or {}
+    return (
+        metadata["uid"],
+        metadata.get("generation"),
+        metadata.get("deletionTimestamp"),
+        *(annotations.get(name) for name in REQUEST_ANNOTATIONS),
+    )
+
+
+def _status_touched(known: Object, new: Object) -> bool:
+    """Whether the status was changed by somebody else, or is gone.
+
+    The watch often shows our own patch before its answer has come, so a difference alone says nothing.
+    """
+    status = new.get("status") or {}
+    if status == (known.get("status") or {}):
+        return False
+    return status.get("observedGeneration", -1) < 0 or any(
+        entry["manager"] != FIELD_MANAGER and "f:status" in (entry.get("fieldsV1") or {})
+        for entry in new["metadata"].get("managedFields") or ()
+    )
+
+
+def _ownership(kind: str, metadata: Mapping[str, Any], known: _Child | None) -> tuple[Ownership | None, bool]:
+    """What to hold later versions against, and whether this one already has lost a field of ours."""
+    if kind not in ALWAYS_OURS:
+        return None, False
+    now = ownership(metadata)
+    held = known.owned if known and known.uid == metadata["uid"] else None
+    if held is None or held.content != now.content:
+        # First sight, or a later write of ours whose answer is still on its way.
+        lost = taken(kind, metadata)
+        return None if lost else now, lost
+    return held, held != now
+
+
+def _unversioned(view: View) -> View:
+    if isinstance(view, PodView | SliceView):
+        return view
+    return replace(view, identity=replace(view.identity, resource_version=""))
+
+
+def _ready_endpoints(views: list[View]) -> Mapping[Any, int]:
+    ready: dict[Any, set[str]] = {}
+    for view in views:
+        if isinstance(view, SliceView):
+            ready.setdefault(view.revision, set()).update(view.ready)
+    return {revision: len(endpoints) for revision, endpoints in ready.items()}
