@@ -1,7 +1,8 @@
 """A small typed client for the API server, for tests: what a test asks for is one call, and one request.
 
-It never retries and hides no answer: a refusal is an `ApiError` with the server's own words. Only `watch` goes
-on by itself, over the server's time limits and a 410, because a test follows an object and not a connection.
+It never retries and hides no answer: a refusal is an `ApiError` with the server's own words. Only `watch`
+goes on by itself, over the server's time limits and a 410, because a test follows an object and not a
+connection.
 """
 
 import asyncio

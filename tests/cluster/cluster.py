@@ -1,0 +1,150 @@
+"""The whole cluster: control plane, a node whose pods are processes, and what a caller attaches.
+
+The calling process has to be in a network of its own (`network.enter`) before; everything the cluster starts
+lives there too, and ends with it.
+"""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+import yaml
+
+from tests.cluster import kubeconfig
+from tests.cluster.api import Api
+from tests.cluster.apiserver import ApiServer, api_server
+from tests.cluster.audit import AuditLog
+from tests.cluster.binaries import Binaries
+from tests.cluster.controllers import controllers
+from tests.cluster.processes import Program
+from tests.cluster.resources import CRDS, SERVICE_ACCOUNTS, Object
+
+T = TypeVar("T")
+
+GATEWAY_API_CRDS: Final = ("gatewayclasses", "gateways", "httproutes", "referencegrants")
+TOKEN_SECONDS: Final = 24 * 3600
+
+
+class Cluster:
+    """A running cluster. Use as an async context manager; then `api` speaks as its admin.
+
+    Args:
+        manifests: YAML files, or folders of them, applied before the cluster is ready.
+        folder: Where all files go; default: a temporary one, removed at the end.
+    """
+
+    api: Api
+    server: ApiServer
+    audit: AuditLog
+
+    def __init__(
+        self, binaries: Binaries, *, manifests: Iterable[Path] = (), folder: Path | None = None
+    ) -> None:
+        self.binaries = binaries
+        self._manifests = list(manifests)
+        self._folder = folder
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def attach(self, part: AbstractAsyncContextManager[T]) -> T:
+        """Enter a further part (a gateway, Prometheus); it is left, in reverse order, when the cluster ends."""
+        return await self._stack.enter_async_context(part)
+
+    async def install(self, *paths: Path) -> list[Object]:
+        """Apply YAML files, or folders of them, in order; CRDs are waited for."""
+        applied = [await self.api.apply(body) for path in paths for body in documents(path)]
+        definitions = [
+            body["metadata"]["name"] for body in applied if body["kind"] == "CustomResourceDefinition"
+        ]
+        for name in definitions:
+            await self.api.until(CRDS, name, established)
+        return applied
+
+    async def service_account_kubeconfig(self, namespace: str, name: str) -> Path:
+        """A kubeconfig with a fresh token of a ServiceAccount, for programs inside the cluster's network."""
+        token = await self.service_account_token(namespace, name)
+        path = self.folder / f"{namespace}.{name}.kubeconfig"
+        return kubeconfig.written(
+            path, server=self.server.address, token=token, ca=self.server.ca, namespace=namespace
+        )
+
+    async def service_account_token(self, namespace: str, name: str, *, seconds: int = TOKEN_SECONDS) -> str:
+        body = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"expirationSeconds": seconds},
+        }
+        answer = await self.api.request("POST", SERVICE_ACCOUNTS.path(namespace, name, "token"), body)
+        token: str = answer["status"]["token"]
+        return token
+
+    @asynccontextmanager
+    async def as_service_account(self, namespace: str, name: str) -> AsyncIterator[Api]:
+        """The API as a ServiceAccount sees it."""
+        async with Api.from_kubeconfig(await self.service_account_kubeconfig(namespace, name)) as api:
+            yield api
+
+    def program(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        *,
+        kubeconfig: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Program:
+        """A program in the cluster's network, started when entered; its log is `logs/<name>.log`."""
+        own = {"KUBECONFIG": str(kubeconfig or self.kubeconfig)}
+        return Program(
+            name,
+            command,
+            log=self.folder / "logs" / f"{name}.log",
+            environment={**os.environ, **own, **(environment or {})},
+        )
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The admin's, for programs inside the cluster's network."""
+        return self.server.kubeconfig
+
+    async def _start(self) -> None:
+        temporary = tempfile.TemporaryDirectory(prefix="serin-cluster-", ignore_cleanup_errors=True)
+        self.folder = self._folder or Path(self._stack.enter_context(temporary))
+        self.server = await self.attach(api_server(self.binaries, self.folder))
+        self.api = await self.attach(Api(kubeconfig.access(self.server.kubeconfig)))
+        self.audit = AuditLog(self.server.audit_log, self.api)
+        definitions = [
+            self.binaries.gateway_api / f"gateway.networking.k8s.io_{kind}.yaml" for kind in GATEWAY_API_CRDS
+        ]
+        _, _ = await asyncio.gather(
+            self.attach(controllers(self.binaries, self.server, self.folder)),
+            self.install(*definitions, *self._manifests),
+        )
+
+
+def documents(path: Path) -> list[Object]:
+    """The objects in a YAML file, or in all YAML files of a folder by name."""
+    files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
+    return [body for file in files for body in yaml.safe_load_all(file.read_text()) if body]
+
+
+def established(definition: Object) -> bool:
+    """Whether a CRD is served."""
+    conditions = {entry["type"]: entry["status"] for entry in definition["status"]["conditions"]}
+    return conditions.get("Established") == "True"
