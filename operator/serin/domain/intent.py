@@ -78,6 +78,8 @@ class RevisionIntent:
     runtime: str
     resources: Mapping[str, Any]
     template: Mapping[str, Any]
+    uri: str | None = None
+    """`pvc://<claim>/<path>`; None where the model is in the image or the template mounts it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

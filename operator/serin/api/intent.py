@@ -1,0 +1,141 @@
+"""From a ModelDeployment as the server stores it to `domain.intent.Intent`, or to what a person has to
+change.
+
+The server has refused most of what is wrong; this is for the rest, for objects older than a rule, and for
+what no server saw (`serin lint`). Units are resolved, names looked up in the catalogue, and nothing is left
+to default.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from pydantic import ValidationError
+
+from serin.api.analysis import Analysis
+from serin.api.invalid import InvalidSpec, first_fault, invalid
+from serin.api.model import ModelDeployment, Rollout, Spec, Traffic
+from serin.api.revision import revision_of
+from serin.api.signals import signals_of
+from serin.catalogue.loader import Catalogue, Runtime, builtin
+from serin.domain.analysis.policy import Policy, Promotion, SignalPolicy
+from serin.domain.intent import GatewayIntent, Intent, Requests, RolloutIntent, Step, TrafficIntent
+from serin.domain.names import (
+    ABORT_ANNOTATION,
+    ADOPT_ANNOTATION,
+    PAUSE_ANNOTATION,
+    PROMOTE_ANNOTATION,
+    RETRY_ANNOTATION,
+    Key,
+)
+
+
+def intent_of(raw: Mapping[str, Any]) -> Intent | InvalidSpec:
+    """What the object asks for. Never raises for what a person wrote."""
+    try:
+        asked = ModelDeployment.model_validate(raw)
+    except ValidationError as error:
+        return first_fault(error)
+    catalogue = builtin()
+    runtime = _runtime(asked.spec, catalogue)
+    if isinstance(runtime, InvalidSpec):
+        return runtime
+    signals = signals_of(asked.spec.analysis, runtime, catalogue)
+    if isinstance(signals, InvalidSpec):
+        return signals
+    return _intent(asked, runtime, signals)
+
+
+def _runtime(spec: Spec, catalogue: Catalogue) -> Runtime | InvalidSpec:
+    wanted = spec.model.format
+    name = spec.runtime or catalogue.default_runtimes.get(wanted)
+    if name is None:
+        known = ", ".join(sorted(catalogue.default_runtimes))
+        need = f"no runtime is known for it; need one of {known}, or set spec.runtime"
+        return invalid("spec.model.format", need, found=wanted)
+    if name not in catalogue.runtimes:
+        return invalid("spec.runtime", f"need one of {', '.join(sorted(catalogue.runtimes))}", found=name)
+    row = catalogue.runtime(name)
+    if not row.serves(wanted):
+        served = ", ".join(sorted(row.formats))
+        need = f"runtime {name} serves {served}; need one of these, or another spec.runtime"
+        return invalid("spec.model.format", need, found=wanted)
+    return row
+
+
+def _intent(asked: ModelDeployment, runtime: Runtime, signals: tuple[SignalPolicy, ...]) -> Intent:
+    metadata, spec = asked.metadata, asked.spec
+    model_name = spec.model.name or metadata.name
+    return Intent(
+        key=Key(metadata.namespace, metadata.name),
+        uid=metadata.uid,
+        generation=metadata.generation,
+        revision=revision_of(spec, model_name=model_name, runtime=runtime.name),
+        version=spec.model.version,
+        replicas=spec.replicas,
+        service_port=spec.service.port,
+        grpc_port=spec.service.grpc_port,
+        traffic=_traffic(spec.traffic),
+        rollout=_rollout(spec.rollout),
+        analysis=_analysis(spec.analysis, signals),
+        paused=spec.paused,
+        history_limit=spec.revision_history_limit,
+        requests=_requests(metadata.annotations),
+    )
+
+
+def _traffic(traffic: Traffic) -> TrafficIntent:
+    asked = traffic.gateway_api
+    gateway = None
+    if asked is not None:
+        gateway = GatewayIntent(
+            parent_refs=tuple(ref.model_dump(by_alias=True, exclude_none=True) for ref in asked.parent_refs),
+            hostnames=asked.hostnames,
+            path=asked.path,
+        )
+    return TrafficIntent(
+        router=traffic.router, gateway=gateway, drain=timedelta(seconds=traffic.drain_seconds)
+    )
+
+
+def _rollout(rollout: Rollout) -> RolloutIntent:
+    return RolloutIntent(
+        steps=tuple(
+            Step(
+                name=step.name,
+                weight=step.weight,
+                minimum=timedelta(seconds=step.min_seconds),
+                waits=step.pause is not None,
+            )
+            for step in rollout.canary.steps
+        ),
+        bake=timedelta(seconds=rollout.bake_seconds),
+        progress_deadline=timedelta(seconds=rollout.progress_deadline_seconds),
+        step_deadline=timedelta(seconds=rollout.step_deadline_seconds),
+        on_inconclusive=rollout.on_inconclusive,
+    )
+
+
+def _analysis(analysis: Analysis, signals: tuple[SignalPolicy, ...]) -> Policy:
+    return Policy(
+        mode=analysis.mode,
+        max_false_rollback_rate=float(analysis.max_false_rollback_rate),
+        warm_up=timedelta(seconds=analysis.warm_up_seconds),
+        promotion=Promotion(
+            max_ratio=float(analysis.promote.max_ratio),
+            max_increase=float(analysis.promote.max_increase_points) / 100,
+            confidence=float(analysis.promote.confidence),
+            min_requests=analysis.promote.min_requests,
+        ),
+        signals=signals,
+    )
+
+
+def _requests(annotations: Mapping[str, str]) -> Requests:
+    return Requests(
+        promote=annotations.get(PROMOTE_ANNOTATION),
+        abort=annotations.get(ABORT_ANNOTATION),
+        retry=annotations.get(RETRY_ANNOTATION),
+        pause=annotations.get(PAUSE_ANNOTATION),
+        adopt=annotations.get(ADOPT_ANNOTATION),
+    )
