@@ -1,0 +1,125 @@
+"""Who answers for a Service: what EndpointSlices say, read as a proxy reads them.
+
+`gateway` takes the ready endpoints only; `ServiceResolver` does as kube-proxy does, for connections that go
+straight to a Service.
+"""
+
+import asyncio
+import random
+import socket
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from tests.cluster.api import Api
+from tests.cluster.mirror import Key, changes, key_of
+from tests.cluster.resources import ENDPOINT_SLICES, Object
+
+SERVICE_LABEL = "kubernetes.io/service-name"
+
+
+class Endpoint(NamedTuple):
+    """Where one pod listens."""
+
+    address: str
+    port: int
+
+
+def ready(slices: Iterable[Object], port_name: str | None = None) -> frozenset[Endpoint]:
+    """The endpoints that may get new work; `port_name` is the Service port's, None means the first."""
+    return _endpoints(slices, port_name, lambda conditions: conditions.get("ready") is not False)
+
+
+def ready_or_last_resort(slices: Iterable[Object], port_name: str | None = None) -> frozenset[Endpoint]:
+    """As kube-proxy: the ready ones; without any, those that terminate but still serve."""
+    slices = list(slices)
+    return ready(slices, port_name) or _endpoints(
+        slices,
+        port_name,
+        lambda conditions: bool(conditions.get("serving") and conditions.get("terminating")),
+    )
+
+
+def _endpoints(
+    slices: Iterable[Object], port_name: str | None, counts: Callable[[Object], bool]
+) -> frozenset[Endpoint]:
+    return frozenset(
+        Endpoint(address, port["port"])
+        for one in slices
+        for port in (one.get("ports") or [])[: 1 if port_name is None else None]
+        if port_name is None or (port.get("name") or "") == port_name
+        for endpoint in one.get("endpoints") or []
+        if counts(endpoint.get("conditions") or {})
+        for address in endpoint["addresses"]
+    )
+
+
+class ServiceResolver(AbstractResolver):
+    """Lets every new connection of aiohttp go to an endpoint of a Service, chosen as kube-proxy would.
+
+    `async with ServiceResolver(api, "fraud", namespace="ml") as fraud: Traffic(..., resolver=fraud)`. The
+    URL's host and port are not looked at. Without an endpoint the connection is refused.
+    """
+
+    def __init__(
+        self, api: Api, service: str, *, namespace: str, port_name: str | None = None, seed: int = 0
+    ) -> None:
+        self._api = api
+        self._service = service
+        self._namespace = namespace
+        self._port_name = port_name
+        self._random = random.Random(seed)
+        self._slices: dict[Key, Object] = {}
+        self._synced = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        self._follower = asyncio.create_task(self._follow())
+        synced = asyncio.create_task(self._synced.wait())
+        await asyncio.wait({self._follower, synced}, return_when=asyncio.FIRST_COMPLETED)
+        synced.cancel()
+        if self._follower.done():
+            self._follower.result()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._follower.cancel()
+        await asyncio.gather(self._follower, return_exceptions=True)
+
+    @property
+    def endpoints(self) -> frozenset[Endpoint]:
+        return ready_or_last_resort(self._slices.values(), self._port_name)
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        endpoints = sorted(self.endpoints)
+        if not endpoints:
+            raise ConnectionRefusedError(f"Service {self._namespace}/{self._service} has no endpoint")
+        chosen = self._random.choice(endpoints)
+        return [
+            ResolveResult(
+                hostname=host,
+                host=chosen.address,
+                port=chosen.port,
+                family=socket.AF_INET,
+                proto=0,
+                flags=socket.AI_NUMERICHOST,
+            )
+        ]
+
+    async def close(self) -> None:
+        """Nothing: many connectors share this resolver, and leaving its context ends it."""
+
+    async def _follow(self) -> None:
+        labels = f"{SERVICE_LABEL}={self._service}"
+        async for change in changes(self._api, ENDPOINT_SLICES, self._namespace, labels=labels):
+            if change.type == "SYNCED":
+                self._synced.set()
+            elif change.type == "DELETED":
+                self._slices.pop(key_of(change.object), None)
+            else:
+                self._slices[key_of(change.object)] = change.object

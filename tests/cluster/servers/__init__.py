@@ -1,0 +1,1 @@
+"""Programs that run inside pods of the test cluster: each one file, started by its path."""

@@ -1,0 +1,115 @@
+"""Envoy splits as it is told, and a change of its configuration costs no request."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.envoy import Backend, DataPlane, Envoy, Json, NotApplied
+from tests.cluster.local_server import INFER, LocalServer
+from tests.cluster.traffic import Fate, Traffic
+
+
+@pytest.fixture
+async def envoy(tmp_path: Path) -> AsyncIterator[Envoy]:
+    async with Envoy(tmp_path / "envoy") as running:
+        yield running
+
+
+@pytest.fixture
+async def stable(tmp_path: Path) -> AsyncIterator[LocalServer]:
+    async with LocalServer("stable", tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+async def canary(tmp_path: Path) -> AsyncIterator[LocalServer]:
+    async with LocalServer("canary", tmp_path) as server:
+        yield server
+
+
+def split(weights: dict[LocalServer, int]) -> DataPlane:
+    """One virtual host for everybody, split by weight."""
+    clusters = [{"name": server.revision, "weight": weight} for server, weight in weights.items()]
+    route: Json = {"match": {"prefix": "/"}, "route": {"weighted_clusters": {"clusters": clusters}}}
+    return DataPlane(
+        backends={server.revision: Backend(endpoints=frozenset({server.endpoint})) for server in weights},
+        virtual_hosts=[{"name": "all", "domains": ["*"], "routes": [route]}],
+    )
+
+
+async def test_requests_are_split_by_weight(envoy: Envoy, stable: LocalServer, canary: LocalServer) -> None:
+    await envoy.apply(split({stable: 80, canary: 20}))
+
+    async with Traffic(envoy.url + INFER, per_second=400) as users:
+        await users.more(2000)
+
+    assert users.results.by_fate().keys() == {Fate.OK}, users.results.story()
+    # Envoy draws each request: 5 standard deviations of a binomial with n = 2000 are 0.045.
+    assert users.results.share("canary") == pytest.approx(0.2, abs=0.045), users.results.story()
+
+
+async def test_a_canary_opens_from_nothing_and_goes_without_a_lost_request(
+    envoy: Envoy, stable: LocalServer, canary: LocalServer
+) -> None:
+    await envoy.apply(split({stable: 100}))
+
+    async with Traffic(envoy.url + INFER, per_second=200) as users:
+        for _ in range(5):
+            for weights in (
+                {stable: 100, canary: 0},
+                {stable: 80, canary: 20},
+                {stable: 0, canary: 100},
+                {stable: 100, canary: 0},
+                {stable: 100},
+            ):
+                await envoy.apply(split(weights))
+                await users.more(60)
+
+    assert users.results.lost() == [], users.results.story()
+    assert users.results.by_revision()["canary"] > 200
+
+
+async def test_a_weight_of_zero_is_zero_requests(
+    envoy: Envoy, stable: LocalServer, canary: LocalServer
+) -> None:
+    await envoy.apply(split({stable: 50, canary: 50}))
+    async with Traffic(envoy.url + INFER, per_second=200) as users:
+        await users.more(100)
+
+        await envoy.apply(split({stable: 100, canary: 0}))
+        await users.more(20)  # what was under way when the weights changed
+        since = await users.more(200)
+
+    assert users.results.by_revision(since=since) == {
+        "stable": users.results.by_revision(since=since).total()
+    }
+
+
+async def test_requests_under_way_survive_the_removal_of_their_backend(
+    envoy: Envoy, stable: LocalServer, tmp_path: Path
+) -> None:
+    async with LocalServer("slow", tmp_path, latency_seconds=1.0) as slow:
+        await envoy.apply(split({slow: 100}))
+        async with Traffic(envoy.url + INFER, per_second=50) as users:
+            await users.more(1)
+            await envoy.apply(split({stable: 100}))
+            await users.more(100)
+
+    assert users.results.lost() == [], users.results.story()
+    assert users.results.by_revision()["slow"] > 40
+
+
+async def test_a_backend_without_endpoints_answers_503(envoy: Envoy, stable: LocalServer) -> None:
+    wanted = split({stable: 100})
+    await envoy.apply(DataPlane(backends={"stable": Backend()}, virtual_hosts=wanted.virtual_hosts))
+
+    async with Traffic(envoy.url + INFER, per_second=50) as users:
+        await users.more(10)
+
+    assert {(one.fate, one.status) for one in users.results.sent} == {(Fate.SERVER_ERROR, 503)}
+
+
+async def test_a_refused_configuration_is_named(envoy: Envoy) -> None:
+    with pytest.raises(NotApplied, match="refused"):
+        await envoy.apply(DataPlane(virtual_hosts=[{"name": "all", "domains": [], "routes": []}]))
