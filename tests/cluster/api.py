@@ -7,7 +7,8 @@ connection.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -211,7 +212,7 @@ class Api:
 
     async def watch(
         self, resource: Resource, namespace: str | None = None, *, labels: str = "", fields: str = ""
-    ) -> AsyncIterator[Change]:
+    ) -> AsyncGenerator[Change, None]:
         """Every object there is, then SYNCED, then every change, without end.
 
         After a 410 everything is listed again: existing objects come once more as ADDED and then SYNCED; the
@@ -227,16 +228,17 @@ class Api:
                     yield Change("ADDED", item)
                 yield Change("SYNCED", {})
             try:
-                async for change in self._stream(path, {**params, "resourceVersion": version}):
-                    version = change.object["metadata"]["resourceVersion"]
-                    if change.type != "BOOKMARK":
-                        yield change
+                async with aclosing(self._stream(path, {**params, "resourceVersion": version})) as stream:
+                    async for change in stream:
+                        version = change.object["metadata"]["resourceVersion"]
+                        if change.type != "BOOKMARK":
+                            yield change
             except ApiError as error:
                 if error.code != 410:
                     raise
                 version = None
 
-    async def _stream(self, path: str, params: Mapping[str, str]) -> AsyncIterator[Change]:
+    async def _stream(self, path: str, params: Mapping[str, str]) -> AsyncGenerator[Change, None]:
         params = {**params, "watch": "1", "allowWatchBookmarks": "true", "timeoutSeconds": str(WATCH_SECONDS)}
         limits = aiohttp.ClientTimeout(total=None)
         async with self._session.get(path, params=params, timeout=limits, read_bufsize=2**22) as answer:
@@ -265,10 +267,12 @@ class Api:
         last: Object | None = None
         try:
             async with asyncio.timeout(within):
-                async for change in self.watch(resource, namespace, fields=f"metadata.name={name}"):
-                    last = None if change.type == "DELETED" else change.object or last
-                    if last is not None and holding(holds, last):
-                        return last
+                watch = self.watch(resource, namespace, fields=f"metadata.name={name}")
+                async with aclosing(watch) as changes:
+                    async for change in changes:
+                        last = None if change.type == "DELETED" else change.object or last
+                        if last is not None and holding(holds, last):
+                            return last
         except TimeoutError:
             where = f"{resource.plural} {namespace or ''}/{name}"
             message = f"{where} was not as awaited within {within:g} s; last seen:\n{shown(last)}"

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -122,7 +123,8 @@ class AuditLog:
             mark = f"/version?mark={uuid.uuid4()}"
             start = self._path.stat().st_size
             await self._api.request("GET", mark)
-            await until(lambda: self._holds(mark, start), what=f"the line of {mark} in {self._path}")
+            look = partial(self._holds, mark, start)
+            await until(look, what=f"the line of {mark} in {self._path}")
         return self._path.stat().st_size
 
     async def requests(self, since: int = 0) -> Requests:

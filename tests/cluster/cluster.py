@@ -64,17 +64,15 @@ class Cluster:
         await self._stack.aclose()
 
     async def attach(self, part: AbstractAsyncContextManager[T]) -> T:
-        """Enter a further part (a gateway, Prometheus); it is left, in reverse order, when the cluster ends."""
+        """Enter a further part (a gateway, Prometheus); left, in reverse order, when the cluster ends."""
         return await self._stack.enter_async_context(part)
 
     async def install(self, *paths: Path) -> list[Object]:
         """Apply YAML files, or folders of them, in order; CRDs are waited for."""
         applied = [await self.api.apply(body) for path in paths for body in documents(path)]
-        definitions = [
-            body["metadata"]["name"] for body in applied if body["kind"] == "CustomResourceDefinition"
-        ]
-        for name in definitions:
-            await self.api.until(CRDS, name, established)
+        for body in applied:
+            if body["kind"] == "CustomResourceDefinition":
+                await self.api.until(CRDS, body["metadata"]["name"], established)
         return applied
 
     async def service_account_kubeconfig(self, namespace: str, name: str) -> Path:
@@ -132,10 +130,9 @@ class Cluster:
         definitions = [
             self.binaries.gateway_api / f"gateway.networking.k8s.io_{kind}.yaml" for kind in GATEWAY_API_CRDS
         ]
-        _, _ = await asyncio.gather(
-            self.attach(controllers(self.binaries, self.server, self.folder)),
-            self.install(*definitions, *self._manifests),
-        )
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self.attach(controllers(self.binaries, self.server, self.folder)))
+            both.create_task(self.install(*definitions, *self._manifests))
 
 
 def documents(path: Path) -> list[Object]:

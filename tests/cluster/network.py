@@ -48,7 +48,7 @@ def entered() -> bool:
 
 
 def enter() -> None:
-    """Move the calling process into a new network with the bridge up; once per process, later calls do nothing.
+    """Move the calling process into a new network with the bridge up; later calls do nothing.
 
     To be called before any thread is started: threads that exist stay behind, and a process that has some
     cannot get a user namespace at all. Sockets that are open keep working where they were opened.
@@ -89,9 +89,11 @@ def _unshare() -> None:
         threads = len(os.listdir("/proc/self/task"))
         alone = "" if threads == 1 else f" (this process has {threads} threads, and may have one)"
         raise Missing(
-            f"a network namespace was refused: {os.strerror(code)}{alone}. Run as root; or allow user namespaces: "
-            "`sysctl -w user.max_user_namespaces=10000 kernel.apparmor_restrict_unprivileged_userns=0`; or start "
-            "the container with `--cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt seccomp=unconfined`"
+            f"a network namespace was refused: {os.strerror(code)}{alone}. Run as root; or allow user "
+            "namespaces: "
+            "`sysctl -w user.max_user_namespaces=10000 kernel.apparmor_restrict_unprivileged_userns=0`; "
+            "or start the container with "
+            "`--cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt seccomp=unconfined`"
         )
     # The kernel accepts a group map of an ordinary user only once setgroups is given up.
     Path("/proc/self/setgroups").write_text("deny")
