@@ -58,7 +58,7 @@ class SignalPolicy:
     data_plane: DataPlane | None = None
     """Where the series come from: None for the revision's own pods."""
     required: bool = True
-    """Named by the user. A default signal that is missing on both sides is left out with notice; this holds."""
+    """Named by the user. A default signal that is missing on both sides is left out; this one holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

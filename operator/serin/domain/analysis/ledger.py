@@ -1,0 +1,163 @@
+"""What one signal has said so far: a frozen fold over the intervals in which both arms were counted.
+
+Harm is asked for over the whole attempt, safety anew at each step (design 6). Which margins apply is chosen once,
+by how common bad requests are on the stable: a ratio means little where half of them are bad.
+"""
+
+from dataclasses import dataclass, replace
+from math import log
+from typing import Final
+
+from serin.domain.analysis.evidence import (
+    SAFE_ODDS,
+    SAFE_RATIOS,
+    WORSE_ODDS,
+    WORSE_RATIOS,
+    ArmCounts,
+    Interval,
+    expected_share,
+    log_absolute,
+    log_relative,
+)
+from serin.domain.analysis.policy import Promotion, SignalPolicy
+from serin.domain.analysis.process import Harm, Safety
+
+LONE_POD_RATIO: Final = 1.5
+"""The least ratio allowed to a single canary pod: it may stand on a worse node, which no test can tell."""
+COMMON: Final = 0.2
+"""Above this share on the stable, harm is a matter of points, not of ratios."""
+FREQUENT: Final = 0.05
+"""The same for safety."""
+WIDE_INCREASE: Final = 0.05
+"""The difference allowed where bad requests are common or frequent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """One signal's evidence.
+
+    Attributes:
+        usual: The stable's bad share before the comparison, which chose the margins.
+        phi: Dispersion; every factor is tempered by it.
+        past: All that the stable was seen to do before the next interval.
+        canary, stable: Counts since the comparison began; `step_canary`, `step_stable` since the step did.
+        step: Index of the step whose weight was confirmed last.
+    """
+
+    signal: SignalPolicy
+    promotion: Promotion
+    usual: float
+    phi: float
+    past: ArmCounts
+    step: int
+    relative: Harm
+    absolute: Harm
+    safety: Safety
+    canary: ArmCounts = ArmCounts()
+    stable: ArmCounts = ArmCounts()
+    step_canary: ArmCounts = ArmCounts()
+    step_stable: ArmCounts = ArmCounts()
+
+    @classmethod
+    def open(
+        cls, signal: SignalPolicy, promotion: Promotion, *, past: ArmCounts, phi: float, step: int
+    ) -> "Ledger":
+        """Before the first interval that is compared."""
+        usual = past.share or 0.0
+        return cls(
+            signal=signal,
+            promotion=promotion,
+            usual=usual,
+            phi=phi,
+            past=past,
+            step=step,
+            relative=Harm.begin(len(WORSE_RATIOS)),
+            absolute=Harm.begin(len(WORSE_ODDS)),
+            safety=_no_safety(usual, promotion),
+        )
+
+    def at_step(self, step: int) -> "Ledger":
+        """At a newly confirmed weight: harm carries over, safety and its counts start anew (I5)."""
+        if step == self.step:
+            return self
+        empty = ArmCounts()
+        safety = _no_safety(self.usual, self.promotion)
+        return replace(self, step=step, safety=safety, step_canary=empty, step_stable=empty)
+
+    def learned(self, stable: ArmCounts) -> "Ledger":
+        """After an interval that is not compared: it still tells what to expect of the stable."""
+        return replace(self, past=self.past + stable)
+
+    def advanced(self, seen: Interval, *, lone_pod: bool, elapsed: float) -> "Ledger":
+        """After an interval that is compared.
+
+        Args:
+            seen: What both arms did.
+            lone_pod: One canary pod was counted at the interval's start.
+            elapsed: Seconds since the comparison began.
+        """
+        rho = max(LONE_POD_RATIO, self.signal.max_ratio) if lone_pod else self.signal.max_ratio
+        margin = WIDE_INCREASE if self.usual > COMMON else self.signal.max_increase
+        mu = expected_share(self.past, delta=margin)
+        ratios = [log_relative(seen, theta=rho * g, rho=rho) / self.phi for g in WORSE_RATIOS]
+        points = [log_absolute(seen, odds=g, mu=mu, delta=margin) / self.phi for g in WORSE_ODDS]
+        return replace(
+            self,
+            past=self.past + seen.stable,
+            relative=self.relative.advanced(ratios, elapsed=elapsed),
+            absolute=self.absolute.advanced(points, elapsed=elapsed),
+            safety=self.safety.advanced(self._safety_factors(seen)),
+            canary=self.canary + seen.canary,
+            stable=self.stable + seen.stable,
+            step_canary=self.step_canary + seen.canary,
+            step_stable=self.step_stable + seen.stable,
+        )
+
+    @property
+    def log_harm(self) -> float:
+        """ln of the harm test's e-value: worse by both margins, or in points alone where bad is common."""
+        if self.usual > COMMON:
+            return self.absolute.log_value
+        if self.signal.max_increase <= 0:
+            return self.relative.log_value
+        return min(self.relative.log_value, self.absolute.log_value)
+
+    @property
+    def log_safety(self) -> float:
+        """ln of the safety test's e-value at this step, as it is now: not the highest it has been."""
+        return self.safety.log_value
+
+    @property
+    def leans_safe(self) -> bool:
+        """Whether the canary's share at this step is within the ratio of promotion. Without this a fivefold
+        rise from one in a thousand is called safe before it is called harmful, in three cases of four.
+        """
+        canary, stable = self.step_canary, self.step_stable
+        allowed = self.promotion.max_ratio * canary.requests * (stable.bad + 0.5)
+        return canary.bad * stable.requests <= allowed
+
+    @property
+    def safe(self) -> bool:
+        """Whether this signal stands in no step's way."""
+        enough = self.step_canary.requests >= self.promotion.min_requests
+        return enough and self.leans_safe and self.log_safety >= -log(1 - self.promotion.confidence)
+
+    @property
+    def ratio(self) -> float | None:
+        """The canary's bad share over the stable's; None without bad events on the stable."""
+        ours, theirs = self.canary.share, self.stable.share
+        return ours / theirs if ours is not None and theirs else None
+
+    def _safety_factors(self, seen: Interval) -> list[float]:
+        frequent = self.usual > FREQUENT
+        margin = WIDE_INCREASE if frequent else self.promotion.max_increase
+        rho, mu = self.promotion.max_ratio, expected_share(self.past, delta=margin)
+        points = [log_absolute(seen, odds=g, mu=mu, delta=margin) / self.phi for g in SAFE_ODDS]
+        if frequent:
+            return points
+        return [log_relative(seen, theta=rho * g, rho=rho) / self.phi for g in SAFE_RATIOS] + points
+
+
+def _no_safety(usual: float, promotion: Promotion) -> Safety:
+    groups = (len(SAFE_ODDS),) if usual > FREQUENT else (len(SAFE_RATIOS), len(SAFE_ODDS))
+    return Safety.begin(groups, confidence=promotion.confidence)

@@ -1,0 +1,150 @@
+"""What is to be judged: an attempt, the step it stands at, its pods and the times its weights changed.
+
+The reconciler says it, `Trial` judges by it, and `prom` asks for the series that belong to it.
+"""
+
+import re
+from dataclasses import dataclass
+from math import inf
+from typing import Final, NamedTuple
+
+from serin.domain.analysis.counters import Arm, Role
+from serin.domain.analysis.dispersion import LONGEST_HISTORY
+from serin.domain.analysis.policy import Counter, DataPlane, Policy
+
+POD_SUFFIX: Final = "-[a-z0-9]+-[a-z0-9]{5}"
+"""What a Deployment's controllers append to its name in the names of its pods."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodTimes:
+    """A pod and when it became Ready, in Unix seconds; None while it is not."""
+
+    name: str
+    arm: Arm
+    ready: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepWindow:
+    """A change of weight: intervals between the write and the moment all proxies had it are not counted.
+
+    Attributes:
+        step: Index of the step.
+        weight: The canary's share in percent.
+        written: When the route was written, in Unix seconds.
+        settled: When the router had it, propagation included; None: not yet.
+    """
+
+    step: int
+    weight: int
+    written: float
+    settled: float | None
+
+    def touches(self, start: float, end: float) -> bool:
+        """Whether the change was under way at some time in (start, end]."""
+        return start < (inf if self.settled is None else self.settled) and self.written < end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelNames:
+    """The labels that hold a series' namespace and pod, as the scrape configuration calls them."""
+
+    namespace: str = "namespace"
+    pod: str = "pod"
+
+
+class Channel(NamedTuple):
+    """What a series is to the analysis: a role in a signal. Scrapes belong to all signals, so to none."""
+
+    signal: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One kind of series to read, by the channels it feeds, in the order of asking.
+
+    Attributes:
+        bucket: The upper bound whose histogram bucket is meant; None if the counter is no bucket.
+    """
+
+    channel: Channel
+    counter: Counter
+    data_plane: DataPlane | None = None
+    bucket: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRequest:
+    """One attempt under judgement. `update` a trial with a later one as pods come and weights change.
+
+    Attributes:
+        step: Index of the step that is to be promoted from.
+        stable: Name of the stable revision's Deployment and Service; `canary` likewise.
+        pods: All pods of both known so far; one that is gone may be left out.
+        windows: Every change of weight of this attempt, oldest first; at least the one of `step`.
+        started: When the analysis began; what happened in the hour before is history.
+        interval: The scrape interval, in seconds.
+    """
+
+    attempt: str
+    step: int
+    policy: Policy
+    namespace: str
+    stable: str
+    canary: str
+    pods: tuple[PodTimes, ...]
+    windows: tuple[StepWindow, ...]
+    started: float
+    interval: float
+    labels: LabelNames = LabelNames()
+
+    @property
+    def history_from(self) -> float:
+        """The first moment whose samples are of use."""
+        return self.started - LONGEST_HISTORY
+
+    def arm_of_pod(self, pod: str) -> Arm | None:
+        """Whose pod it is, by its name."""
+        for name, arm in ((self.canary, Arm.CANARY), (self.stable, Arm.STABLE)):
+            if re.fullmatch(re.escape(name) + POD_SUFFIX, pod):
+                return arm
+        return None
+
+    def arm_of_backend(self, source: DataPlane, value: str) -> Arm | None:
+        """Whose traffic a proxy's series counts, by the value of the label that names the backend."""
+        for name, arm in ((self.canary, Arm.CANARY), (self.stable, Arm.STABLE)):
+            if re.fullmatch(backend_pattern(source, self.namespace, name), value):
+                return arm
+        return None
+
+    def asked(self) -> tuple[Asked, ...]:
+        """Every kind of series to read. What tells when targets were scraped comes first, so that an answer
+        given later never knows less than the one that tells of the scrape.
+        """
+        first: list[Asked] = []
+        rest: list[Asked] = []
+        if any(signal.data_plane is None for signal in self.policy.signals):
+            first.append(Asked(channel=Channel("", Role.SCRAPES), counter=Counter(metric="up")))
+        for signal in self.policy.signals:
+            for role, counter, bucket in (
+                (Role.REQUESTS, signal.requests, None),
+                (Role.BAD, signal.bad if signal.at_most is None else None, None),
+                (Role.WITHIN, signal.within, signal.at_most),
+            ):
+                if counter is not None:
+                    one = Asked(
+                        channel=Channel(signal.name, role),
+                        counter=counter,
+                        data_plane=signal.data_plane,
+                        bucket=bucket,
+                    )
+                    (first if role is Role.REQUESTS else rest).append(one)
+        return (*first, *rest)
+
+
+def backend_pattern(source: DataPlane, namespace: str, backend: str) -> str:
+    """The pattern of a data plane's label with a backend filled in, as an anchored regular expression."""
+    filled = source.pattern.replace("{namespace}", re.escape(namespace))
+    return filled.replace("{backend}", re.escape(backend))
