@@ -19,6 +19,9 @@ from typing import Any
 DEFAULT_PAUSE = 1.0
 """Seconds to wait when the server throttles without saying how long."""
 
+UNKNOWN_FIELD = "field not declared in schema"
+"""How the server answers an apply with a mistyped field: as a fault of its own, though no retry can help."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -98,6 +101,8 @@ def refusal(request: Request, status: int, headers: Mapping[str, str], body: byt
     if status == 422 and _about_the_uid(answer):
         # A uid fence that does not hold is reported as an attempt to change an immutable field.
         return Conflict(request, detail, status=status)
+    if status == 500 and UNKNOWN_FIELD in detail:
+        return Invalid(request, detail, status=status)
     return _BY_STATUS.get(status, Unavailable)(request, detail, status=status)
 
 
