@@ -1,9 +1,7 @@
-"""From a ModelDeployment as the server stores it to `domain.intent.Intent`, or to what a person has to
-change.
+"""From a ModelDeployment as the server stores it to an `Intent`, or to what a person has to change.
 
 The server has refused most of what is wrong; this is for the rest, for objects older than a rule, and for
-what no server saw (`serin lint`). Units are resolved, names looked up in the catalogue, and nothing is left
-to default.
+what no server saw (`serin lint`). Units are resolved, names looked up in the catalogue, defaults filled in.
 """
 
 from collections.abc import Mapping
@@ -71,7 +69,7 @@ def _intent(asked: ModelDeployment, runtime: Runtime, signals: tuple[SignalPolic
         uid=metadata.uid,
         generation=metadata.generation,
         revision=revision_of(spec, model_name=model_name, runtime=runtime.name),
-        version=spec.model.version,
+        version=spec.model.version or "",
         replicas=spec.replicas,
         service_port=spec.service.port,
         grpc_port=spec.service.grpc_port,

@@ -1,5 +1,6 @@
-"""A spec that cannot be meant: which field, what was found, what is needed. Shown in conditions and by lint
-alike.
+"""A spec that cannot be meant: which field, what was found, what is needed.
+
+Conditions and lint show the same words; they are made here and nowhere else.
 """
 
 import json

@@ -1,10 +1,9 @@
-"""A ModelDeployment as a person writes it: every field, its bounds, its default and the words that explain
-it.
+"""A ModelDeployment as a person writes it: fields, bounds, defaults, and the words that explain them.
 
-The CRD is generated from these classes (`crd`), `kubectl explain` prints their texts, and `intent`
-translates a valid object for the domain. A field that is accepted does something. Fields that are part of a
-revision (model, runtime, resources, template) never change their defaults within an API version: that would
-re-roll every model.
+The CRD is generated from these classes (`crd`), `kubectl explain` prints their texts, and `intent` translates
+a valid object for the domain. A field that is accepted does something. Fields that are part of a revision
+(model, runtime, resources, template) never change their defaults within an API version: that would re-roll
+every model.
 """
 
 import re
@@ -53,7 +52,7 @@ class Model(Spelled):
         | None
     ) = None
     """The name under which the model is served. Default: the name of the ModelDeployment."""
-    version: Annotated[str, Field(max_length=128)] = ""
+    version: Annotated[str, Field(max_length=128)] | None = None
     """Free text for people, dashboards and metrics. A change of it alone is not a new revision."""
     uri: Claim | None = None
     """Where the model is: pvc://<claim>/<path>, mounted read-only at /mnt/models. Left out, the model is in
@@ -238,7 +237,7 @@ class Spec(Spelled):
     subresource."""
     resources: Resources = Resources()
     """What the container `model` may use and is promised."""
-    template: PodTemplate = Field(default_factory=dict)
+    template: PodTemplate = Field(default_factory=dict, json_schema_extra={"default": {}})
     """A PodTemplateSpec that is merged over the runtime's: what is here wins. The container `model` is the
     model server; containers with other names are added."""
     service: Service = Service()

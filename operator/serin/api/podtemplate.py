@@ -1,6 +1,4 @@
-"""The schema of `spec.template`, what is wrong with a template by it, and the one spelling that all
-spellings share.
-"""
+"""The schema of `spec.template`, what is wrong with a template, and the spelling that equal ones share."""
 
 import json
 from collections.abc import Mapping

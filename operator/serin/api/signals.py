@@ -1,5 +1,6 @@
-"""From the signals a person names to counters in Prometheus: presets looked up, units converted, defaults
-present.
+"""From the signals that a person names to counters in Prometheus.
+
+Presets are looked up in the catalogue, units converted, defaults filled in. Reading the counters is `prom`.
 """
 
 from dataclasses import dataclass
