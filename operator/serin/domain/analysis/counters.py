@@ -4,7 +4,8 @@ Prometheus' own `increase` loses a series' first value and guesses at window edg
 first errors; so differences are taken here, series by series, on stored samples alone. What a sample means
 depends on what else its target said, hence a `Target` owns all counters of one (namespace, pod, port), by
 whichever job or replica of Prometheus they come, and reads one of those feeds at a time: two would square
-the evidence. Growth is a function of sample timestamps only, so reading again after a restart gives the same (I7).
+the evidence. Growth is a function of sample timestamps only, so reading again after a restart gives the same
+(I7).
 """
 
 from bisect import bisect_left, bisect_right
@@ -102,6 +103,7 @@ class Target:
         self.interval = interval
         self.ready: float | None = None
         self.cells: set[Cell] = set()
+        self.first: float | None = None
         self.scrapes: list[float] = []
         self.spoilt: list[float] = []
         self._feeds: dict[FeedKey, Feed] = {}
@@ -191,8 +193,10 @@ class Target:
         """One scrape: if any counter fell, the process began anew and all of them did (a requests counter may
         overtake its old value while the errors counter falls).
         """
-        if not self._points and self._young(at):
-            self._points.append((at - self.interval, {}))
+        if self.first is None:
+            self.first = at
+            if self._young(at):
+                self._points.append((at - self.interval, {}))
         news = {key: samples[: bisect_right(samples, (at, inf))] for key, samples in feed.waiting.items()}
         restarted = any(
             value < self._last[key][1]
@@ -225,7 +229,7 @@ class Target:
         self._last[key] = (t, value)
 
     def _born_at(self, t: float) -> bool:
-        """Whether a series first heard now began at zero: in a young process, or one that had answered without."""
+        """Whether a series first heard now began at zero: its process is young, or had answered without it."""
         if not self.scrapes:
             return self._young(t)
         return self.scrapes[0] < t - self.interval / 2
@@ -251,6 +255,17 @@ class Target:
             return totals, before
         part = (moment - before) / (after - before)
         return {c: (old := totals.get(c, 0.0)) + part * (v - old) for c, v in later.items()}, moment
+
+
+def quality(targets: Iterable[Target], boundary: float) -> tuple[bool, bool]:
+    """Whether more than half of an arm's scrapes are missing, or more than a fifth of them spoilt, of late."""
+    expected = got = spoilt = 0.0
+    for target in targets:
+        since = max(boundary - MEMORY_SECONDS, target.first or 0.0)
+        expected += (boundary - since) / target.interval
+        got += target.scraped_between(since, boundary)
+        spoilt += len({t for t in target.spoilt if since < t <= boundary})
+    return got < expected / 2 - 1, spoilt > got / 5
 
 
 def _following(feeds: Mapping[FeedKey, Feed], moment: float) -> Iterator[tuple[float, FeedKey]]:

@@ -46,6 +46,9 @@ class ArmCounts:
         return self.bad / self.requests if self.requests > 0 else None
 
 
+NOTHING: Final = ArmCounts()
+
+
 @dataclass(frozen=True, slots=True)
 class Interval:
     """Both arms between the same two boundaries."""

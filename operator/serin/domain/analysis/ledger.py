@@ -1,7 +1,7 @@
 """What one signal has said so far: a frozen fold over the intervals in which both arms were counted.
 
-Harm is asked for over the whole attempt, safety anew at each step (design 6). Which margins apply is chosen once,
-by how common bad requests are on the stable: a ratio means little where half of them are bad.
+Harm is asked for over the whole attempt, safety anew at each step (design 6). Which margins apply is chosen
+once, by how common bad requests are on the stable: a ratio means little where half of them are bad.
 """
 
 from dataclasses import dataclass, replace
@@ -9,6 +9,7 @@ from math import log
 from typing import Final
 
 from serin.domain.analysis.evidence import (
+    NOTHING,
     SAFE_ODDS,
     SAFE_RATIOS,
     WORSE_ODDS,
@@ -37,6 +38,7 @@ class Ledger:
     """One signal's evidence.
 
     Attributes:
+        began: Start of the first compared interval, in Unix seconds.
         usual: The stable's bad share before the comparison, which chose the margins.
         phi: Dispersion; every factor is tempered by it.
         past: All that the stable was seen to do before the next interval.
@@ -46,6 +48,7 @@ class Ledger:
 
     signal: SignalPolicy
     promotion: Promotion
+    began: float
     usual: float
     phi: float
     past: ArmCounts
@@ -53,20 +56,28 @@ class Ledger:
     relative: Harm
     absolute: Harm
     safety: Safety
-    canary: ArmCounts = ArmCounts()
-    stable: ArmCounts = ArmCounts()
-    step_canary: ArmCounts = ArmCounts()
-    step_stable: ArmCounts = ArmCounts()
+    canary: ArmCounts = NOTHING
+    stable: ArmCounts = NOTHING
+    step_canary: ArmCounts = NOTHING
+    step_stable: ArmCounts = NOTHING
 
     @classmethod
     def open(
-        cls, signal: SignalPolicy, promotion: Promotion, *, past: ArmCounts, phi: float, step: int
+        cls,
+        signal: SignalPolicy,
+        promotion: Promotion,
+        *,
+        began: float,
+        past: ArmCounts,
+        phi: float,
+        step: int,
     ) -> "Ledger":
         """Before the first interval that is compared."""
-        usual = past.share or 0.0
+        usual = expected_share(past, delta=0.0)
         return cls(
             signal=signal,
             promotion=promotion,
+            began=began,
             usual=usual,
             phi=phi,
             past=past,
@@ -80,25 +91,24 @@ class Ledger:
         """At a newly confirmed weight: harm carries over, safety and its counts start anew (I5)."""
         if step == self.step:
             return self
-        empty = ArmCounts()
         safety = _no_safety(self.usual, self.promotion)
-        return replace(self, step=step, safety=safety, step_canary=empty, step_stable=empty)
+        return replace(self, step=step, safety=safety, step_canary=NOTHING, step_stable=NOTHING)
 
     def learned(self, stable: ArmCounts) -> "Ledger":
         """After an interval that is not compared: it still tells what to expect of the stable."""
         return replace(self, past=self.past + stable)
 
-    def advanced(self, seen: Interval, *, lone_pod: bool, elapsed: float) -> "Ledger":
+    def advanced(self, seen: Interval, *, start: float, lone_pod: bool) -> "Ledger":
         """After an interval that is compared.
 
         Args:
             seen: What both arms did.
-            lone_pod: One canary pod was counted at the interval's start.
-            elapsed: Seconds since the comparison began.
+            start: When the interval began, in Unix seconds.
+            lone_pod: No more than one canary pod was counted then.
         """
         rho = max(LONE_POD_RATIO, self.signal.max_ratio) if lone_pod else self.signal.max_ratio
         margin = WIDE_INCREASE if self.usual > COMMON else self.signal.max_increase
-        mu = expected_share(self.past, delta=margin)
+        mu, elapsed = expected_share(self.past, delta=margin), start - self.began
         ratios = [log_relative(seen, theta=rho * g, rho=rho) / self.phi for g in WORSE_RATIOS]
         points = [log_absolute(seen, odds=g, mu=mu, delta=margin) / self.phi for g in WORSE_ODDS]
         return replace(
@@ -115,7 +125,9 @@ class Ledger:
 
     @property
     def log_harm(self) -> float:
-        """ln of the harm test's e-value: worse by both margins, or in points alone where bad is common."""
+        """Logarithm of the harm test's e-value: worse by both margins, or in points alone where bad is
+        common.
+        """
         if self.usual > COMMON:
             return self.absolute.log_value
         if self.signal.max_increase <= 0:
@@ -124,7 +136,7 @@ class Ledger:
 
     @property
     def log_safety(self) -> float:
-        """ln of the safety test's e-value at this step, as it is now: not the highest it has been."""
+        """Logarithm of the safety test's e-value at this step, as it is now: not the highest it has been."""
         return self.safety.log_value
 
     @property
