@@ -1,0 +1,61 @@
+# Everything a developer does, from a fresh checkout: Linux, python3 and package registries are enough.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PYTHONUNBUFFERED := 1
+
+KEEP ?=
+CONTEXT ?=
+ARGS ?=
+
+.PHONY: help setup demo test lint types unit cluster kind clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/complete ## Environment, control plane, Prometheus, Envoy, MLServer (the first time takes ten minutes)
+	@python -m tests.prepare
+
+demo: setup ## Replace a real model server under traffic; KEEP=1 leaves it up, CONTEXT=name takes your cluster
+	@python -m tests.demo $(if $(KEEP),--keep) $(if $(CONTEXT),--context $(CONTEXT)) $(ARGS)
+
+test: setup lint types ## Everything: linters, types, then all tests, the slowest named at the end
+	@pytest $(ARGS)
+
+lint: .venv/complete ## Style, and which layer may import which
+	@ruff check .
+	@ruff format --check .
+	@lint-imports
+
+types: .venv/complete ## mypy, strict
+	@mypy
+
+unit: .venv/complete ## The tests that need no cluster
+	@pytest tests/unit tests/component $(ARGS)
+
+cluster: setup ## A control plane with pods as processes; says how to reach it and runs until Ctrl-C
+	@python -m tests.cluster $(ARGS)
+
+kind: .venv/complete ## The end-to-end tests on a kind cluster of its own; needs Docker
+	@tests/kind.sh $(ARGS)
+
+clean: ## Remove what was built in this checkout; the cache in the home folder stays
+	@rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+# The lock is the truth: an environment older than it is brought to it, packages nobody named are removed.
+.venv/complete: pyproject.toml uv.lock
+	@if ! command -v uv > /dev/null; then \
+	    $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	        || { echo "Serin needs Python 3.11 or newer, and $(PYTHON) is older: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }; \
+	    echo "making the Python environment .venv"; \
+	    $(PYTHON) -m venv .venv \
+	        || { echo "$(PYTHON) cannot make environments: run \`sudo apt-get install python3-venv\`, or install uv" >&2; exit 1; }; \
+	    .venv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'; \
+	fi
+	@uv sync --frozen --quiet
+	@touch $@
