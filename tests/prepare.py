@@ -1,4 +1,4 @@
-"""`python -m tests.prepare`: everything the tests and the demo are started from, found or built, with progress.
+"""`python -m tests.prepare`: everything the tests and the demo are started from, found or built.
 
 Nothing is built twice, and nothing is installed on the machine: all goes into the user's cache. What the
 machine lacks is named with its cure, all of it at once.
@@ -22,14 +22,14 @@ PARTS: Final[tuple[Callable[[], object], ...]] = (
 
 def main() -> int:
     """Prepare all parts; returns the exit code."""
-    missing = []
+    missing: list[Missing] = []
     for part in PARTS:
         try:
             part()
-        except Missing as problem:
-            missing.append(str(problem))
-    for number, problem in enumerate(missing, 1):
-        print(f"missing, {number} of {len(missing)}: {problem}", file=sys.stderr)
+        except Missing as lack:
+            missing.append(lack)
+    for problem in missing:
+        print(f"missing: {problem}", file=sys.stderr)
     return 1 if missing else 0
 
 
