@@ -123,7 +123,7 @@ def _root() -> dict[str, Any]:
         "properties": {
             "apiVersion": {"type": "string"},
             "kind": {"type": "string"},
-            # Restrictions on metadata are refused; naming the field makes it a place that a rule may point to.
+            # Named, so that a rule may point to it; restricting it is what the rule is for.
             "metadata": {"type": "object", "properties": {"name": {"type": "string"}}},
             "spec": _structural(schema["properties"]["spec"], schema["$defs"], "spec"),
             "status": _status(),
@@ -177,8 +177,8 @@ def _kept(node: Mapping[str, Any]) -> dict[str, Any]:
     if kept.get("type") == "integer":
         kept.setdefault("format", "int64" if kept.get("maximum", 2**31) >= 2**31 else "int32")
     if "default" in kept:
-        # Written out, though its fields have the same defaults: the server holds a default to the rules of its
-        # part before it fills that part in, and rules look at fields that {} does not have.
+        # Written out, though its fields have the same defaults: the server holds a default to the rules of
+        # its part before it fills that part in, and rules look at fields that {} does not have.
         default = _without_empties(kept.pop("default"))
         if default is not None:
             kept["default"] = default

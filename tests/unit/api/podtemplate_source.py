@@ -1,10 +1,7 @@
-"""Makes `serin/api/podtemplate.schema.json` from Kubernetes' own definitions: run it after an upgrade of
-those.
+"""The schema of a PodTemplateSpec as a CRD may hold it, made from Kubernetes' own definitions.
 
-python -m tests.unit.api.podtemplate_source
-
-Structural, without descriptions (they are four fifths of the size), and bounded where our CEL rules look.
-Two things differ from upstream on purpose: `containers` is not required, since a template is merged over a
+Structural, without descriptions (they are four fifths of the size), and bounded where our CEL rules look. Two
+things differ from upstream on purpose: `containers` is not required, since a template is merged over a
 runtime's, and ephemeral containers are left out, since no template can have them.
 """
 
@@ -94,7 +91,3 @@ def _structural(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict
     if "enum" in made:
         made["enum"] = [value for value in made["enum"] if value is not None]
     return made
-
-
-if __name__ == "__main__":
-    TARGET.write_text(text(), encoding="utf-8")

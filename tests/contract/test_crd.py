@@ -1,0 +1,277 @@
+"""What the API server makes of our CRD: what it refuses, what it fills in, and what kubectl shows of it.
+
+The rules of the schema are written in CEL and again in Python (`api.spelling`); here both judge one table.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from serin.api.intent import intent_of
+from serin.api.invalid import InvalidSpec
+from serin.domain.intent import Intent
+from tests.cluster.api import Api, ApiError
+from tests.cluster.resources import Object, Resource
+
+MODELS = Resource("serin.dev/v1alpha1", "modeldeployments")
+
+
+def model(name: str = "iris", **spec: Any) -> Object:
+    """A ModelDeployment, the smallest unless told otherwise."""
+    return {
+        "apiVersion": "serin.dev/v1alpha1",
+        "kind": "ModelDeployment",
+        "metadata": {"name": name},
+        "spec": {"model": {"format": "sklearn"}, **spec},
+    }
+
+
+def with_container(**fields: Any) -> Object:
+    """A template with the model's container."""
+    return {"spec": {"containers": [{"name": "model", "image": "registry.example/model:1", **fields}]}}
+
+
+def with_steps(*weights: int) -> Object:
+    """A rollout with steps of these weights."""
+    steps = [{"name": f"step-{index}", "weight": weight} for index, weight in enumerate(weights)]
+    return {"canary": {"steps": steps}}
+
+
+def with_signal(name: str = "errors", **fields: Any) -> Object:
+    """An analysis of one signal."""
+    return {"signals": [{"name": name, **fields}]}
+
+
+def labelled(kind: str) -> Object:
+    """A template that uses our prefix."""
+    return {"metadata": {kind: {"team": "risk", "serin.dev/model": "other"}}}
+
+
+GATEWAY = {"parentRefs": [{"name": "public", "namespace": "infra"}]}
+
+BREAKS_A_RULE: dict[str, tuple[Object, str]] = {
+    "a name no Service can have": (
+        model("iris.v2"),
+        "metadata.name: Invalid value: need lower-case letters, digits and '-', starting with a letter",
+    ),
+    "a name too long for a hash": (model("i" * 53), "metadata.name: Invalid value: need lower-case letters"),
+    "our label on a pod": (
+        model(template=labelled("labels")),
+        "spec.template.metadata.labels: Invalid value: labels under serin.dev/ are the operator's own",
+    ),
+    "our annotation on a pod": (
+        model(template=labelled("annotations")),
+        "spec.template.metadata.annotations: Invalid value: annotations under serin.dev/ are the operator's",
+    ),
+    "custom runtime without a template": (
+        model(runtime="custom"),
+        "spec.template: Invalid value: the custom runtime needs a container named model with an image",
+    ),
+    "custom format without an image": (
+        model(model={"format": "custom"}, template={"spec": {"containers": [{"name": "model"}]}}),
+        "spec.template: Invalid value: the custom runtime needs a container named model with an image",
+    ),
+    "GatewayAPI without its block": (
+        model(traffic={"router": "GatewayAPI"}),
+        "spec.traffic.gatewayAPI: Invalid value: needed with the router GatewayAPI, and only with it",
+    ),
+    "gatewayAPI without its router": (
+        model(traffic={"gatewayAPI": GATEWAY}),
+        "spec.traffic.gatewayAPI: Invalid value: needed with the router GatewayAPI, and only with it",
+    ),
+    "weights that fall": (
+        model(rollout=with_steps(20, 10)),
+        "spec.rollout.canary.steps: Invalid value: weights rise from step to step",
+    ),
+    "weights that stay": (
+        model(rollout=with_steps(20, 20)),
+        "spec.rollout.canary.steps: Invalid value: weights rise from step to step",
+    ),
+    "a step called full": (
+        model(rollout={"canary": {"steps": [{"name": "full", "weight": 50}]}}),
+        "spec.rollout.canary.steps[0].name: Invalid value: full cannot name a step",
+    ),
+    "half a pair of counters": (
+        model(analysis=with_signal(requests="a_total")),
+        "spec.analysis.signals[0]: Invalid value: a pair of counters is whole: give both requests and bad",
+    ),
+    "counters and a preset": (
+        model(analysis=with_signal(requests="a_total", bad="b_total", slowerThanMilliseconds=500)),
+        "spec.analysis.signals[0]: Invalid value: slowerThanMilliseconds and dataPlane choose a preset",
+    ),
+    "a signal that says nothing": (
+        model(analysis=with_signal("scores")),
+        "spec.analysis.signals[0].name: Invalid value: name it errors (or end the name in -errors)",
+    ),
+}
+BREAKS_A_BOUND: dict[str, tuple[Object, str]] = {
+    "no model": (model(model={}), "spec.model.format: Required value"),
+    "fewer than no replicas": (model(replicas=-1), "spec.replicas: Invalid value: -1"),
+    "all the weight in a step": (model(rollout=with_steps(100)), "should be less than or equal to 99"),
+    "no steps": (model(rollout=with_steps()), "should have at least 1 items"),
+    "a number for decimal text": (
+        model(analysis={"maxFalseRollbackRate": 0.01}),
+        'spec.analysis.maxFalseRollbackRate: Invalid value: "number"',
+    ),
+    "a rate that never rolls back": (
+        model(analysis={"maxFalseRollbackRate": "0.0"}),
+        'spec.analysis.maxFalseRollbackRate: Invalid value: "0.0"',
+    ),
+    "a ratio below one": (model(analysis=with_signal(maxRatio="0.9")), "signals[0].maxRatio"),
+    "certainty": (model(analysis={"promote": {"confidence": "1"}}), "spec.analysis.promote.confidence"),
+    "a scheme not built": (
+        model(model={"format": "sklearn", "uri": "s3://models/iris"}),
+        'spec.model.uri: Invalid value: "s3://models/iris"',
+    ),
+    "a way out of the volume": (
+        model(model={"format": "sklearn", "uri": "pvc://models/../secrets"}),
+        "spec.model.uri: Invalid value",
+    ),
+    "an unknown router": (model(traffic={"router": "Istio"}), 'Unsupported value: "Istio"'),
+    "an amount that is none": (
+        model(resources={"limits": {"cpu": "two"}}),
+        'spec.resources.limits.cpu: Invalid value: "two"',
+    ),
+    "a bake of years": (model(rollout={"bakeSeconds": 10**8}), "spec.rollout.bakeSeconds"),
+}
+UNKNOWN_FIELDS: dict[str, tuple[Object, str]] = {
+    "a typo in the spec": (model(replica=2), 'unknown field "spec.replica"'),
+    "a typo in a step": (
+        model(rollout={"canary": {"steps": [{"name": "a", "weight": 5, "minSecond": 3}]}}),
+        'unknown field "spec.rollout.canary.steps[0].minSecond"',
+    ),
+    "a typo in a pause": (
+        model(rollout={"canary": {"steps": [{"name": "a", "weight": 5, "pause": {"seconds": 3}}]}}),
+        'unknown field "spec.rollout.canary.steps[0].pause.seconds"',
+    ),
+    "a typo inside a container": (
+        model(template=with_container(imagePullPolice="Always")),
+        'unknown field "spec.template.spec.containers[0].imagePullPolice"',
+    ),
+    "a typo inside a probe": (
+        model(template=with_container(readinessProbe={"httpGet": {"port": 80, "pth": "/"}})),
+        'unknown field "spec.template.spec.containers[0].readinessProbe.httpGet.pth"',
+    ),
+}
+ACCEPTED: dict[str, Object] = {
+    "the smallest": model(),
+    "the longest name": model("i" * 52),
+    "scaled to nothing": model(replicas=0),
+    "a mounted model": model(model={"format": "xgboost", "uri": "pvc://models/fraud/12", "name": "Fraud_v1"}),
+    "an image of one's own": model(
+        runtime="custom", template=with_container(ports=[{"containerPort": 9000}])
+    ),
+    "a Gateway": model(
+        traffic={"router": "GatewayAPI", "gatewayAPI": {**GATEWAY, "hostnames": ["*.example.com"]}}
+    ),
+    "a step that waits": model(rollout={"canary": {"steps": [{"name": "a", "weight": 5, "pause": {}}]}}),
+    "amounts of both kinds": model(resources={"limits": {"cpu": 2, "memory": "4Gi", "nvidia.com/gpu": 1}}),
+    "every kind of signal": model(
+        analysis={
+            "signals": [
+                {"name": "errors", "maxRatio": "1.5", "maxIncreasePoints": "0"},
+                {"name": "latency", "slowerThanMilliseconds": 500},
+                {"name": "gateway-errors", "dataPlane": "Envoy", "importance": 2},
+                {"name": "fallbacks", "requests": "a_total", "bad": 'a_total{outcome="fallback"}'},
+            ]
+        }
+    ),
+}
+
+
+def table(cases: dict[str, tuple[Object, str]]) -> Iterable[Any]:
+    return [pytest.param(body, words, id=case) for case, (body, words) in cases.items()]
+
+
+async def offered(api: Api, namespace: str, body: Object) -> Object:
+    """What the server would store, by a dry run that leaves nothing behind."""
+    params = {"fieldValidation": "Strict", "dryRun": "All"}
+    answer: Object = await api.request("POST", MODELS.path(namespace), body, params=params)
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("body", "words"), [*table(BREAKS_A_RULE), *table(BREAKS_A_BOUND), *table(UNKNOWN_FIELDS)]
+)
+async def test_server_refuses(api: Api, body: Object, words: str) -> None:
+    with pytest.raises(ApiError) as refused:
+        await offered(api, "default", body)
+
+    assert words in refused.value.message
+
+
+@pytest.mark.parametrize(
+    "body", [body for cases in (BREAKS_A_RULE, BREAKS_A_BOUND, UNKNOWN_FIELDS) for body, _ in cases.values()]
+)
+def test_operator_refuses_what_the_server_refuses(body: Object) -> None:
+    assert isinstance(intent_of(body), InvalidSpec)
+
+
+@pytest.mark.parametrize("body", ACCEPTED.values(), ids=ACCEPTED.keys())
+async def test_server_and_operator_accept(api: Api, body: Object) -> None:
+    stored = await offered(api, "default", body)
+
+    assert isinstance(intent_of(stored), Intent)
+
+
+@pytest.mark.parametrize("body", ACCEPTED.values(), ids=ACCEPTED.keys())
+async def test_defaults_of_the_server_change_no_meaning(api: Api, body: Object) -> None:
+    stored = await offered(api, "default", body)
+
+    written, filled = intent_of(body | {"metadata": stored["metadata"]}), intent_of(stored)
+
+    assert written == filled
+
+
+async def test_server_fills_in_every_default(api: Api) -> None:
+    stored = await offered(api, "default", model())
+
+    assert stored["spec"] == {
+        "model": {"format": "sklearn"},
+        "replicas": 1,
+        "resources": {},
+        "template": {},
+        "service": {"port": 80},
+        "traffic": {"router": "Replicas", "drainSeconds": 30},
+        "rollout": {
+            "canary": {
+                "steps": [
+                    {"name": "first", "weight": 5, "minSeconds": 60},
+                    {"name": "quarter", "weight": 25, "minSeconds": 60},
+                    {"name": "half", "weight": 50, "minSeconds": 60},
+                ]
+            },
+            "bakeSeconds": 600,
+            "progressDeadlineSeconds": 1800,
+            "stepDeadlineSeconds": 3600,
+            "onInconclusive": "Pause",
+        },
+        "analysis": {
+            "mode": "Enforce",
+            "maxFalseRollbackRate": "0.01",
+            "warmUpSeconds": 120,
+            "promote": {"maxRatio": "2", "maxIncreasePoints": "1", "confidence": "0.95", "minRequests": 200},
+        },
+        "paused": False,
+        "revisionHistoryLimit": 5,
+    }
+
+
+async def test_defaults_reach_into_given_parts(api: Api) -> None:
+    stored = await offered(
+        api,
+        "default",
+        model(rollout={"bakeSeconds": 0}, template=with_container(ports=[{"containerPort": 80}])),
+    )
+
+    assert stored["spec"]["rollout"]["progressDeadlineSeconds"] == 1800
+    assert stored["spec"]["template"]["spec"]["containers"][0]["ports"] == [
+        {"containerPort": 80, "protocol": "TCP"}
+    ]
+
+
+async def test_fresh_object_reads_as_not_yet_looked_at(api: Api, namespace: str) -> None:
+    fresh = await api.create(model(), namespace)
+
+    assert fresh["status"] == {"observedGeneration": -1}

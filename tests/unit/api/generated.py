@@ -1,0 +1,35 @@
+"""Files of the repository that are made from others.
+
+After a change of their sources run `python -m tests.unit.api.generated`.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from serin.api.crd import crd_yaml
+from tests.unit.api import podtemplate_source
+
+REPOSITORY: Final = Path(__file__).parents[3]
+
+
+def definition() -> str:
+    """`crds/`: what `serin crd` prints."""
+    return crd_yaml()
+
+
+def installation() -> str:
+    """`manifests/install.yaml`: everything in the order in which it is to be applied."""
+    parts = [part.read_text(encoding="utf-8") for part in sorted(REPOSITORY.glob("manifests/parts/*.yaml"))]
+    return "---\n".join([crd_yaml(), *parts])
+
+
+FILES: Final[Mapping[Path, Callable[[], str]]] = {
+    podtemplate_source.TARGET: podtemplate_source.text,
+    REPOSITORY / "crds" / "serin.dev_modeldeployments.yaml": definition,
+    REPOSITORY / "manifests" / "install.yaml": installation,
+}
+
+if __name__ == "__main__":
+    for path, text in FILES.items():
+        path.write_text(text(), encoding="utf-8")
