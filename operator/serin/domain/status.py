@@ -55,26 +55,48 @@ class Previous(Wire):
     until: Moment
 
 
+class Shift(Wire):
+    """A change of the canary's weight: what happened between the two times is not counted as evidence."""
+
+    step: int = Field(ge=0, le=32)
+    weight: int = Field(ge=0, le=100)
+    at: Moment
+    confirmed_at: Moment | None = None
+
+
 class Rollout(Wire):
     """Where an attempt stands. Absent while idle.
 
     Revisions are hashes here: the canary is `canary`, what it is compared with is `stable`.
     """
 
-    attempt: Name = Field(description="Name of this attempt, `<child name>.<n>`; requests by annotation name it.")
+    attempt: Name = Field(
+        description="Name of this attempt, `<child name>.<n>`; requests by annotation name it."
+    )
     state: State
     step: int = Field(default=0, ge=0, le=32, description="Index of the step under way, from 0.")
     since: Moment = Field(description="When the state began.")
     started_at: Moment
     step_started_at: Moment | None = None
-    confirmed_at: Moment | None = Field(default=None, description="When the router had the weight of this step.")
+    confirmed_at: Moment | None = Field(
+        default=None, description="When the router had the weight of this step."
+    )
     paused_at: Moment | None = None
-    paused_seconds: int = Field(default=0, ge=0, description="Time this step was held, not counted in deadlines.")
-    losses: int = Field(default=0, ge=0, description="Times the canary lost its last ready endpoint; 3 is harm.")
-    capacity_floor: int = Field(default=0, ge=0, description="The stable revision's size when the rollout began.")
+    paused_seconds: int = Field(
+        default=0, ge=0, description="Time this step was held, not counted in deadlines."
+    )
+    losses: int = Field(
+        default=0, ge=0, description="Times the canary lost its last ready endpoint; 3 is harm."
+    )
+    capacity_floor: int = Field(
+        default=0, ge=0, description="The stable revision's size when the rollout began."
+    )
     stalled: Words | None = Field(default=None, description="Why preparing does not get on.")
     previous: Previous | None = None
     draining: Annotated[list[Draining], Field(max_length=20)] = Field(default_factory=list)
+    shifts: Annotated[list[Shift], Field(max_length=64)] = Field(
+        default_factory=list, description="Every change of the canary's weight in this attempt."
+    )
     policy_hash: Name | None = None
     analysis_start: Moment | None = None
     reason: Words | None = Field(default=None, description="Why the attempt is being rolled back.")
@@ -135,6 +157,7 @@ class Rejection(Wire):
 class Finished(Wire):
     """One attempt that has ended."""
 
+    attempt: Name
     revision: Name
     version: Name | None = None
     result: Name

@@ -261,7 +261,7 @@ def quality(targets: Iterable[Target], boundary: float) -> tuple[bool, bool]:
     """Whether more than half of an arm's scrapes are missing, or more than a fifth of them spoilt, of late."""
     expected = got = spoilt = 0.0
     for target in targets:
-        since = max(boundary - MEMORY_SECONDS, target.first or 0.0)
+        since = min(max(boundary - MEMORY_SECONDS, target.first or 0.0), boundary)
         expected += (boundary - since) / target.interval
         got += target.scraped_between(since, boundary)
         spoilt += len({t for t in target.spoilt if since < t <= boundary})

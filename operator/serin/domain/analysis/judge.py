@@ -36,6 +36,7 @@ class Reason(StrEnum):
     WEIGHT_UNCONFIRMED = "WeightUnconfirmed"
     WARMING_UP = "WarmingUp"
     AWAITING_TRAFFIC = "AwaitingTraffic"
+    ANALYSIS_FAULT = "AnalysisFault"
 
 
 @dataclass(frozen=True, slots=True)

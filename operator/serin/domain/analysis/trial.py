@@ -91,6 +91,16 @@ class Trial:
         """The verdict while samples cannot be read."""
         return blind(self._sight(), hold)
 
+    def due(self, now: float) -> float:
+        """When another boundary can be decided: the slowest target has then been scraped at or after it."""
+        interval = self.request.interval
+        if self._boundary is None:
+            return now + interval
+        boundary = self._boundary + interval
+        alive = [s.target.latest or 0.0 for s in self._sources.values() if self._alive(s)]
+        scrapes = [latest + max(0, ceil((boundary - latest) / interval)) * interval for latest in alive]
+        return max(scrapes, default=now + interval)
+
     # Samples to targets
 
     def _hear(self, order: int, asked: Asked, series: Series) -> None:
@@ -220,7 +230,7 @@ class Trial:
                 self.request.policy.promotion,
                 began=start,
                 past=self._past.get(signal.name, NOTHING),
-                phi=dispersion(self._history[signal.name], interval=self.request.interval),
+                phi=dispersion(tuple(self._history[signal.name]), interval=self.request.interval),
                 step=step,
             )
             self._history[signal.name].clear()

@@ -1,0 +1,266 @@
+"""Which writes lead from what is observed to what was decided, in the order that keeps traffic served.
+
+Order: revision, its Service and pods, root Service and route once they exist, and last what takes pods away (I4).
+A write is left out if the object's content hash and its live values say that it would change nothing, and no other
+manager owns a field of ours (I8). An object that is missing is written create-only (I16).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from serin.domain.intent import Intent
+from serin.domain.manifests import (
+    Manifest,
+    content,
+    controller_revision,
+    deployment,
+    model_owner,
+    revision_service,
+    root_service,
+    sealed,
+)
+from serin.domain.names import REVISION_LABEL, RevisionHash, child_name
+from serin.domain.observed import Identity, Observed, RevisionView, WorkloadView
+from serin.domain.rollout.world import Decision
+from serin.domain.routers.router import Router
+from serin.domain.status import State
+
+
+class Guard(StrEnum):
+    """What must hold of the object at the server for the write to happen (`design.md` 3, fencing)."""
+
+    CREATE = "Create"
+    SAME = "Same"
+    EXACT = "Exact"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """One server-side apply.
+
+    Attributes:
+        ahead: It moves a weight, a selector or takes pods away: the status must be written before it.
+    """
+
+    manifest: Manifest
+    guard: Guard
+    identity: Identity | None
+    ahead: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The manifest's kind."""
+        return str(self.manifest["kind"])
+
+    @property
+    def name(self) -> str:
+        """The manifest's name."""
+        return str(self.manifest["metadata"]["name"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """A revision that is deleted: its ControllerRevision, and with it what that owns."""
+
+    revision: RevisionHash
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What a plan is made from.
+
+    Attributes:
+        rendered: What a ControllerRevision of the wanted revision holds; used only where none has frozen it.
+    """
+
+    intent: Intent
+    decision: Decision
+    observed: Observed
+    router: Router
+    rendered: Mapping[str, Any]
+
+    def template(self, revision: RevisionHash) -> Mapping[str, Any] | None:
+        """The frozen template of a revision, rendered now only if it is new (I14)."""
+        view = self.observed.revisions.get(revision)
+        if view is not None:
+            frozen: Mapping[str, Any] = view.data["template"]
+            return frozen
+        return self.rendered["template"] if revision == self.intent.revision.hash else None
+
+
+def plan(scene: Scene) -> tuple[Write, ...]:
+    """The writes that are due now. What rests on an object that does not exist yet comes at the next look."""
+    return (
+        *_revisions(scene),
+        *_revision_services(scene),
+        *_workloads(scene, shrinking=False),
+        *_traffic(scene),
+        *_workloads(scene, shrinking=True),
+    )
+
+
+def removals(scene: Scene) -> tuple[Removal, ...]:
+    """Revisions beyond the history limit that nothing names any more (I3). Only while idle."""
+    decision, seen = scene.decision, scene.observed
+    if decision.state is not State.IDLE or decision.stable is None:
+        return ()
+    routed = set(seen.route.weights) if seen.route else set()
+    selected = seen.root.selector.get(REVISION_LABEL) if seen.root else None
+    spent = [
+        view
+        for view in seen.revisions.values()
+        if view.hash not in (decision.stable, scene.intent.revision.hash, selected)
+        and child_name(scene.intent.key.name, view.hash) not in routed
+        and not _has_pods(seen, view.hash)
+    ]
+    spent.sort(key=lambda view: view.number, reverse=True)
+    return tuple(
+        Removal(revision=view.hash, identity=view.identity) for view in spent[scene.intent.history_limit :]
+    )
+
+
+def collides(intent: Intent, observed: Observed) -> bool:
+    """Whether another revision has the wanted one's short hash."""
+    view = observed.revisions.get(intent.revision.hash)
+    return view is not None and view.full_hash != intent.revision.full_hash
+
+
+def _has_pods(seen: Observed, revision: RevisionHash) -> bool:
+    workload = seen.workloads.get(revision)
+    return bool(workload and (workload.desired or workload.replicas)) or any(
+        pod.revision == revision for pod in seen.pods
+    )
+
+
+def _revisions(scene: Scene) -> Iterator[Write]:
+    seen, intent = scene.observed, scene.intent
+    for revision in scene.decision.sizes:
+        view = seen.revisions.get(revision)
+        if view is None and revision == intent.revision.hash:
+            number = max((known.number for known in seen.revisions.values()), default=0) + 1
+            full = intent.revision.full_hash
+            yield _write(controller_revision(intent, revision, full, number, scene.rendered), None)
+        elif view is not None and _unowned(scene, view.identity):
+            manifest = controller_revision(intent, revision, view.full_hash, view.number, view.data)
+            yield _write(manifest, view.identity)
+
+
+def _unowned(scene: Scene, identity: Identity) -> bool:
+    return identity.owner_uid != scene.intent.uid or identity.foreign
+
+
+def _revision_services(scene: Scene) -> Iterator[Write]:
+    for revision in scene.decision.sizes:
+        view, template = scene.observed.revisions.get(revision), scene.template(revision)
+        if view is None or template is None:
+            continue
+        manifest = revision_service(scene.intent, revision, template, owner_uid=view.identity.uid)
+        known = scene.observed.services.get(revision)
+        if known is None:
+            yield _write(manifest, None)
+        elif (
+            _differs(manifest, known.identity, view.identity.uid)
+            or known.selector != (manifest["spec"]["selector"])
+        ):
+            yield _write(manifest, known.identity)
+
+
+def _workloads(scene: Scene, *, shrinking: bool) -> Iterator[Write]:
+    """Deployments that grow, or those that shrink: the latter come after traffic has moved."""
+    sizes = {**dict.fromkeys(scene.observed.workloads, 0), **scene.decision.sizes}
+    for revision, size in sizes.items():
+        view, template = scene.observed.revisions.get(revision), scene.template(revision)
+        known = scene.observed.workloads.get(revision)
+        if view is None or template is None or (known is None and not size):
+            continue
+        shrinks = known is not None and size < known.desired
+        if shrinks is shrinking:
+            yield from _workload(scene, view, template, known, size)
+
+
+def _workload(
+    scene: Scene, view: RevisionView, template: Mapping[str, Any], known: WorkloadView | None, size: int
+) -> Iterator[Write]:
+    revision, decision = view.hash, scene.decision
+    rejection = next((entry for entry in decision.rejected if entry.hash == revision), None)
+    rejected = rejection.reason if rejection and not size else None
+    epoch = known.epoch if known else None
+    if revision == decision.renewed and decision.rollout is not None:
+        epoch = decision.rollout.attempt
+    manifest = deployment(
+        scene.intent,
+        revision,
+        template,
+        owner_uid=view.identity.uid,
+        replicas=size,
+        epoch=epoch,
+        rejected=rejected,
+    )
+    if known is None:
+        yield _write(manifest, None)
+        return
+    shown = (known.desired, known.epoch, known.rejected)
+    if shown != (size, epoch, rejected) or _differs(manifest, known.identity, view.identity.uid):
+        yield _write(manifest, known.identity, exact=size < known.desired)
+
+
+def _traffic(scene: Scene) -> Iterator[Write]:
+    """The route before the root Service: a proxy's users move first, cluster-internal ones follow."""
+    root = _root(scene)
+    if scene.observed.root is None and root is not None:
+        yield root
+        root = None
+    if (route := _route(scene)) is not None:
+        yield route
+    elif root is not None:
+        yield root
+
+
+def _root(scene: Scene) -> Write | None:
+    decision, known = scene.decision, scene.observed.root
+    serving = decision.root or decision.stable or scene.intent.revision.hash
+    template = scene.template(serving)
+    if template is None or (known is None and serving not in scene.observed.workloads):
+        return None
+    manifest = root_service(scene.intent, decision.root, template)
+    if known is None:
+        return _write(manifest, None)
+    moves = known.selector != manifest["spec"]["selector"]
+    if moves or _differs(manifest, known.identity, scene.intent.uid):
+        return _write(manifest, known.identity, exact=moves)
+    return None
+
+
+def _route(scene: Scene) -> Write | None:
+    weights, known = scene.decision.weights, scene.observed.route
+    if weights is None:
+        return None
+    route = scene.router.route(scene.intent, weights)
+    if route is None:
+        return None
+    manifest: Manifest = {
+        **route,
+        "metadata": {**route["metadata"], "ownerReferences": [model_owner(scene.intent)]},
+    }
+    manifest["metadata"]["labels"] = root_service(scene.intent, None, {})["metadata"]["labels"]
+    if known is None:
+        # Only where the root Service stands: the route's backends must exist before it names them.
+        return _write(manifest, None, exact=True) if scene.observed.root else None
+    asked = {revision: weight for revision, weight in weights.items() if weight}
+    moves = scene.router.observed(scene.observed, scene.intent) != asked
+    if moves or _differs(manifest, known.identity, scene.intent.uid):
+        return _write(manifest, known.identity, exact=moves)
+    return None
+
+
+def _differs(manifest: Manifest, identity: Identity, owner_uid: str) -> bool:
+    return identity.content != content(manifest) or identity.owner_uid != owner_uid or identity.foreign
+
+
+def _write(manifest: Manifest, identity: Identity | None, *, exact: bool = False) -> Write:
+    guard = Guard.CREATE if identity is None else Guard.EXACT if exact else Guard.SAME
+    made = manifest if manifest["kind"] == "ControllerRevision" else sealed(manifest)
+    return Write(manifest=made, guard=guard, identity=identity, ahead=exact)

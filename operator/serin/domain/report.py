@@ -1,0 +1,301 @@
+"""`.status` as a whole, made from a decision; and how urgent it is to write it (`design.md` 3, status chatter)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import IntEnum
+
+from serin.domain.analysis.policy import Mode
+from serin.domain.analysis.verdict import Assessment, SignalAssessment
+from serin.domain.conditions import (
+    BLOCKING,
+    SPEAKING,
+    Look,
+    Standing,
+    Word,
+    availability,
+    conditions,
+    standing,
+)
+from serin.domain.names import MODEL_LABEL, REVISION_LABEL, RevisionHash
+from serin.domain.rollout.course import counted
+from serin.domain.rollout.world import Decision, World, canary_of, revision_name
+from serin.domain.status import (
+    AnalysisStatus,
+    Condition,
+    Resolved,
+    RevisionStatus,
+    SignalStatus,
+    State,
+    Status,
+)
+
+
+class Urgency(IntEnum):
+    """How long a difference between two statuses may wait to be written."""
+
+    NONE = 0
+    WORDS = 1
+    """Evidence and messages: once a minute."""
+    COUNTS = 2
+    """Numbers of pods: every ten seconds."""
+    TRANSITION = 3
+    """At once."""
+
+
+def status_of(world: World, decision: Decision, row: Standing | None = None) -> Status:
+    """The status that tells this decision.
+
+    Args:
+        row: A row of the truth table that overrides the decision's own, for a spec that is refused.
+    """
+    intent, seen = world.intent, world.observed
+    row = row or standing(decision, sentence(world, decision))
+    weights = _weights(world, decision)
+    stable, canary = decision.stable, _shown_canary(world, decision)
+    serving = [revision for revision, weight in weights.items() if weight]
+    workloads = [seen.workloads[revision] for revision in serving if revision in seen.workloads]
+    return Status(
+        observed_generation=intent.generation,
+        phase=row.phase,
+        message=row.message[:1024],
+        url=_url(world),
+        replicas=sum(workload.replicas for workload in workloads),
+        ready_replicas=sum(workload.ready for workload in workloads),
+        selector=_selector(world, serving),
+        resolved=_resolved(world),
+        stable=_revision(world, decision, stable, weights) if stable else None,
+        canary=_revision(world, decision, canary, weights) if canary else None,
+        rollout=decision.rollout,
+        analysis=_analysis(world, decision),
+        rejected=list(decision.rejected),
+        history=list(decision.history),
+        conditions=conditions(
+            Look(now=world.now, generation=intent.generation, before=world.status.conditions),
+            row,
+            available=availability(world, stable),
+            analysis=_analysis_available(world, decision),
+        ),
+    )
+
+
+def refused_status(status: Status, row: Standing, *, generation: int, now: datetime) -> Status:
+    """The same status for a spec that cannot be followed, where no decision could be made."""
+    look = Look(now=now, generation=generation, before=status.conditions)
+    known, analysis = look.known("Available"), look.known("AnalysisAvailable")
+    return status.model_copy(
+        update={
+            "observed_generation": generation,
+            "phase": row.phase,
+            "message": row.message[:1024],
+            "conditions": conditions(
+                look,
+                row,
+                available=_kept(known) or ("False", row.reason.value, "no revision has become ready yet"),
+                analysis=_kept(analysis),
+            ),
+        }
+    )
+
+
+def _kept(condition: Condition | None) -> Word | None:
+    return (condition.status, condition.reason, condition.message) if condition else None
+
+
+def _resolved(world: World) -> Resolved:
+    view = world.observed.revisions.get(world.wanted)
+    pinned = view.data.get("runtime") if view else None
+    return Resolved(
+        runtime=str(pinned or world.runtime_pin), revision=revision_name(world.intent, world.wanted)
+    )
+
+
+def urgency(before: Status, after: Status) -> Urgency:
+    """How urgent the most urgent difference is."""
+    if _essence(before) != _essence(after):
+        return Urgency.TRANSITION
+    if _numbers(before) != _numbers(after):
+        return Urgency.COUNTS
+    if _without_confirmation(before) != _without_confirmation(after):
+        return Urgency.WORDS
+    return Urgency.NONE
+
+
+def course_changed(before: Status, after: Status) -> bool:
+    """Whether what the state machine remembers differs: that must be written before anything it leads to."""
+    return _remembered(before) != _remembered(after)
+
+
+def sentence(world: World, decision: Decision) -> str:
+    """One line for a person: what is going on, the numbers it rests on, what comes next."""
+    stable = revision_name(world.intent, decision.stable) if decision.stable else None
+    rollout, hold = decision.rollout, decision.hold
+    if rollout is None:
+        if hold is not None:
+            where = f"all traffic is on {stable}" if stable else "nothing serves"
+            return f"{hold.message}; {where}; this revision is not tried again by itself"
+        return f"{stable} serves all traffic"
+    canary = revision_name(world.intent, canary_of(world.intent, rollout))
+    told = hold is not None and hold.reason in SPEAKING | BLOCKING
+    waiting = f": {hold.message}" if hold and told else ""
+    if decision.stable is None:
+        return f"{canary} is deployed for the first time{waiting}"
+    match rollout.state:
+        case State.STEPPING:
+            weight = (decision.weights or {}).get(canary_of(world.intent, rollout), 0)
+            return f"canary {canary} at {weight} %{waiting}"
+        case State.BAKING:
+            before = rollout.previous.revision if rollout.previous else stable
+            return f"{canary} is promoted; {before} stays warm until the bake ends{waiting}"
+        case State.ROLLING_BACK:
+            return f"{canary} is taken back ({rollout.reason}); {stable} takes all traffic{waiting}"
+        case State.PROMOTING:
+            return f"canary {canary} takes all traffic{waiting}"
+        case _:
+            return f"canary {canary} is getting ready beside {stable}{waiting}"
+
+
+def _without_confirmation(status: Status) -> Status:
+    """The time of confirmation is carried by other writes: losing it in a restart only costs time."""
+    if status.rollout is None:
+        return status
+    return status.model_copy(update={"rollout": status.rollout.model_copy(update={"confirmed_at": None})})
+
+
+def _essence(status: Status) -> object:
+    """What a waiter acts on."""
+    return (
+        _remembered(status),
+        status.observed_generation,
+        status.phase,
+        status.url,
+        status.selector,
+        status.resolved,
+        status.stable and (status.stable.revision, status.stable.weight),
+        status.canary and (status.canary.revision, status.canary.weight),
+        [(entry.type, entry.status, entry.reason, entry.observed_generation) for entry in status.conditions],
+    )
+
+
+def _remembered(status: Status) -> object:
+    return (
+        _without_confirmation(status).rollout,
+        status.stable and status.stable.revision,
+        [(entry.hash, entry.attempt) for entry in status.rejected],
+        [entry.attempt for entry in status.history],
+    )
+
+
+def _numbers(status: Status) -> object:
+    return (
+        status.replicas,
+        status.ready_replicas,
+        status.stable,
+        status.canary,
+        status.analysis and [(signal.canary, signal.stable) for signal in status.analysis.signals],
+    )
+
+
+def _weights(world: World, decision: Decision) -> Mapping[RevisionHash, int]:
+    if decision.stable is None and decision.rollout is not None:
+        return {canary_of(world.intent, decision.rollout): 100}
+    if decision.weights is not None:
+        return decision.weights
+    return world.router.observed(world.observed, world.intent) or {}
+
+
+def _shown_canary(world: World, decision: Decision) -> RevisionHash | None:
+    if decision.rollout is None or decision.stable is None:
+        return None
+    canary = canary_of(world.intent, decision.rollout)
+    return canary if canary != decision.stable else None
+
+
+def _revision(
+    world: World, decision: Decision, revision: RevisionHash, weights: Mapping[RevisionHash, int]
+) -> RevisionStatus:
+    workload = world.observed.workloads.get(revision)
+    rollout = decision.rollout
+    stepping = rollout is not None and rollout.state is State.STEPPING and revision != decision.stable
+    earlier = next(
+        (
+            known.version
+            for known in (world.status.stable, world.status.canary)
+            if known is not None and known.revision == revision_name(world.intent, revision)
+        ),
+        None,
+    )
+    return RevisionStatus(
+        revision=revision_name(world.intent, revision),
+        version=world.intent.version or None if revision == world.wanted else earlier,
+        weight=weights.get(revision, 0),
+        step=world.step(rollout.step).name if stepping and rollout else None,
+        replicas=workload.replicas if workload else 0,
+        ready_replicas=workload.ready if workload else 0,
+    )
+
+
+def _selector(world: World, serving: list[RevisionHash]) -> str:
+    revisions = ",".join(sorted(serving)) if serving else "none"
+    return f"{MODEL_LABEL}={world.intent.key.name},{REVISION_LABEL} in ({revisions})"
+
+
+def _url(world: World) -> str:
+    key, gateway = world.intent.key, world.intent.traffic.gateway
+    if gateway is not None and gateway.hostnames:
+        return f"http://{gateway.hostnames[0]}{gateway.path}"
+    port = "" if world.intent.service_port == 80 else f":{world.intent.service_port}"
+    return f"http://{key.name}.{key.namespace}.svc{port}"
+
+
+def _analysis(world: World, decision: Decision) -> AnalysisStatus | None:
+    word = _word(world, decision)
+    if word is None:
+        return world.status.analysis
+    return AnalysisStatus(verdict=word.verdict.value, signals=[_signal(signal) for signal in word.signals])
+
+
+def _signal(signal: SignalAssessment) -> SignalStatus:
+    return SignalStatus(
+        name=signal.name,
+        verdict=signal.verdict.value,
+        canary=counted(signal.canary),
+        stable=counted(signal.stable),
+        ratio=f"{signal.ratio:.3g}" if signal.ratio is not None else None,
+        evidence=figure_of_log(signal.log_evidence),
+        note=signal.note[:1024] or None,
+    )
+
+
+def figure_of_log(logarithm: float) -> str:
+    """An e-value from its natural logarithm, to three digits, whatever its size."""
+    exponent = logarithm / 2.302585092994046
+    if abs(exponent) < 5:
+        return f"{10**exponent:.3g}"
+    return f"1e{exponent:+.0f}"
+
+
+def _word(world: World, decision: Decision) -> Assessment | None:
+    word, rollout = world.assessment, decision.rollout
+    return word if word is not None and rollout is not None and word.attempt == rollout.attempt else None
+
+
+def _analysis_available(world: World, decision: Decision) -> tuple[str, str, str] | None:
+    if world.intent.analysis.mode is Mode.OFF:
+        return "False", "Off", "analysis is switched off; steps advance on readiness and time"
+    if not world.prometheus:
+        return "False", "NotConfigured", "no Prometheus is configured; steps advance on readiness and time"
+    word = _word(world, decision)
+    if word is not None:
+        return (
+            ("True", "SamplesReadable", "samples are read from Prometheus")
+            if word.available
+            else (
+                "False",
+                word.reason,
+                word.message,
+            )
+        )
+    known = next((entry for entry in world.status.conditions if entry.type == "AnalysisAvailable"), None)
+    if known is None or known.reason in ("Off", "NotConfigured"):
+        return None
+    return known.status, known.reason, known.message

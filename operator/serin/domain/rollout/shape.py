@@ -1,0 +1,177 @@
+"""From where a model stands to what ought to be true of its pods, weights and root Service.
+
+Reads the course after this look's transition, so that a transition and its consequences are one decision. Keeps
+I1, I2 and I4: a weight is asked for only where `machine` has seen the capacity, and pods go only after traffic.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from serin.domain.names import REVISION_LABEL, RevisionHash
+from serin.domain.rollout.course import Course
+from serin.domain.rollout.world import HARMFUL, World, canary_of, hash_of
+from serin.domain.status import Rollout, State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """Pods, traffic and root Service; the fields of `Decision` with the same names."""
+
+    sizes: Mapping[RevisionHash, int]
+    weights: Mapping[RevisionHash, int] | None
+    root: RevisionHash | None
+
+
+def shape(world: World, course: Course, *, raising: int = 0, released: frozenset[RevisionHash]) -> Shape:
+    """What ought to be true now.
+
+    Args:
+        raising: Canary pods for the step to come, whose gates are all open.
+        released: Revisions that have drained and may go.
+    """
+    rollout = course.rollout
+    if rollout is None:
+        if course.stable is None:
+            return Shape(sizes={}, weights=None, root=_selected(world))
+        return Shape(
+            sizes={course.stable: world.intent.replicas}, weights={course.stable: 100}, root=course.stable
+        )
+    match rollout.state:
+        case State.STEPPING:
+            made = _stepping(world, course, rollout, raising)
+        case State.PROMOTING:
+            made = _promoting(world, course, rollout)
+        case State.BAKING:
+            made = _baking(world, course, rollout)
+        case State.ROLLING_BACK:
+            made = _rolling_back(world, course, rollout)
+        case _:
+            made = _preparing(world, course, rollout, raising)
+    return _without(_with_draining(world, rollout, made), released)
+
+
+def canary_pods(world: World, rollout: Rollout, index: int) -> int:
+    """Canary pods that a step needs before its weight."""
+    return world.router.pods(world.step(index).weight, size_of(world, rollout))
+
+
+def size_of(world: World, rollout: Rollout) -> int:
+    """Pods that serving everything takes in this attempt."""
+    return max(world.intent.replicas, rollout.capacity_floor)
+
+
+def has_third(world: World, known: frozenset[RevisionHash | None]) -> bool:
+    """Whether pods of a revision outside the attempt exist, which a widened root Service would select."""
+    return any(pod.revision not in known for pod in world.observed.pods)
+
+
+def _preparing(world: World, course: Course, rollout: Rollout, raising: int) -> Shape:
+    canary = canary_of(world.intent, rollout)
+    if course.stable is None:
+        full = world.intent.replicas
+        serving = world.ready(canary) >= full or _routed(world, canary)
+        return Shape(sizes={canary: full}, weights={canary: 100} if serving else None, root=canary)
+    size = size_of(world, rollout)
+    needed = canary_pods(world, rollout, rollout.step) if world.intent.rollout.steps else size
+    weights = {course.stable: 100}
+    if _routed(world, canary):
+        weights[canary] = 0
+    return Shape(
+        sizes={
+            course.serving: size,
+            canary: max(needed, raising, world.desired(canary) if rollout.losses else 0),
+        },
+        weights=weights,
+        root=course.stable,
+    )
+
+
+def _stepping(world: World, course: Course, rollout: Rollout, raising: int) -> Shape:
+    canary, size = canary_of(world.intent, rollout), size_of(world, rollout)
+    needed = canary_pods(world, rollout, rollout.step)
+    if world.router.widens_root():
+        pods = needed
+        third = has_third(world, frozenset({course.stable, canary}))
+        root = course.stable if third else None
+    else:
+        pods, root = max(needed, raising, world.desired(canary)), course.stable
+    weight = world.router.weight(needed, size, world.step(rollout.step).weight)
+    return Shape(
+        sizes={course.serving: size, canary: pods},
+        weights={course.serving: 100 - weight, canary: weight},
+        root=root,
+    )
+
+
+def _promoting(world: World, course: Course, rollout: Rollout) -> Shape:
+    canary, size = canary_of(world.intent, rollout), size_of(world, rollout)
+    sizes = {course.serving: size, canary: size}
+    complete = world.ready(canary) >= size
+    if world.router.widens_root():
+        root = canary if complete or _selected(world) == canary else _selected(world)
+        return Shape(sizes=sizes, weights={course.serving: 0, canary: 100}, root=root)
+    if not (complete or _routed(world, canary) == 100):
+        return Shape(sizes=sizes, weights=None, root=course.stable)
+    moved = _routed(world, canary) == 100 and rollout.confirmed_at is not None
+    return Shape(
+        sizes=sizes,
+        weights={course.serving: 0, canary: 100},
+        root=canary if moved or _selected(world) == canary else course.stable,
+    )
+
+
+def _baking(world: World, course: Course, rollout: Rollout) -> Shape:
+    size = size_of(world, rollout)
+    if rollout.previous is None:
+        return Shape(sizes={course.serving: size}, weights={course.serving: 100}, root=course.serving)
+    before = hash_of(world.intent, rollout.previous.revision)
+    return Shape(
+        sizes={course.serving: size, before: world.desired(before)},
+        weights={course.serving: 100, before: 0},
+        root=course.stable,
+    )
+
+
+def _rolling_back(world: World, course: Course, rollout: Rollout) -> Shape:
+    canary = canary_of(world.intent, rollout)
+    if course.stable is None:
+        return Shape(sizes={}, weights=None, root=_selected(world))
+    size = size_of(world, rollout)
+    enough = 1 if rollout.reason in HARMFUL or not world.ready(canary) else size
+    movable = world.ready(course.stable) >= min(enough, size) or _routed(world, course.stable) == 100
+    return Shape(
+        sizes={course.serving: size, canary: world.desired(canary)},
+        weights={course.serving: 100, canary: 0} if movable else None,
+        root=course.stable if movable else _selected(world),
+    )
+
+
+def _with_draining(world: World, rollout: Rollout, made: Shape) -> Shape:
+    """The same, with revisions of earlier attempts kept as they are while they drain, at weight 0."""
+    earlier = {hash_of(world.intent, entry.revision) for entry in rollout.draining} - set(made.sizes)
+    if not earlier:
+        return made
+    sizes = {**made.sizes, **{revision: world.desired(revision) for revision in earlier}}
+    weights = made.weights
+    if weights is not None and rollout.state is State.PREPARING:
+        weights = {**weights, **dict.fromkeys(sorted(earlier), 0)}
+    return Shape(sizes=sizes, weights=weights, root=made.root)
+
+
+def _without(made: Shape, released: frozenset[RevisionHash]) -> Shape:
+    sizes = {revision: (0 if revision in released else size) for revision, size in made.sizes.items()}
+    return Shape(sizes=sizes, weights=made.weights, root=made.root)
+
+
+def _routed(world: World, revision: RevisionHash | None) -> int:
+    shown = world.router.observed(world.observed, world.intent) or {}
+    return shown.get(revision, 0) if revision else 0
+
+
+def _selected(world: World) -> RevisionHash | None:
+    """Whom the root Service selects today; the canary of a first deployment where there is none."""
+    root = world.observed.root
+    if root is None:
+        return world.wanted
+    selected = root.selector.get(REVISION_LABEL)
+    return RevisionHash(selected) if selected else None

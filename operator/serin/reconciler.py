@@ -1,0 +1,421 @@
+"""One key: observe, advance, plan, fence, apply, report. Talks to protocols only.
+
+Level-triggered: everything it knows is in the store and the status, so an event only means "look again" and a look
+may be repeated at any time. The status is written before anything that moves a weight, a selector or the stable
+pointer, or takes pods away (`design.md` 3); its resourceVersion fences a stale key. What is decided is `domain`.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol
+
+from pydantic import ValidationError
+
+from serin.api.intent import intent_of
+from serin.api.invalid import InvalidSpec
+from serin.catalogue.loader import Catalogue
+from serin.domain.analysis.policy import Mode
+from serin.domain.analysis.request import TrialRequest
+from serin.domain.analysis.verdict import Assessment
+from serin.domain.conditions import Standing, refused
+from serin.domain.intent import Intent
+from serin.domain.names import KIND, MODEL_LABEL, Key
+from serin.domain.observed import Observed
+from serin.domain.plan import Guard, Removal, Scene, Write, collides, plan, removals
+from serin.domain.render import render_template
+from serin.domain.report import Urgency, course_changed, refused_status, status_of, urgency
+from serin.domain.rollout.machine import advance
+from serin.domain.rollout.rebuild import rebuilt
+from serin.domain.rollout.world import Decision, Memo, Notice, Reason, World
+from serin.domain.routers.choice import ROUTERS
+from serin.domain.routers.router import Router
+from serin.domain.status import Status
+from serin.domain.trial import trial_request
+from serin.kube.errors import Conflict, NotFound
+from serin.kube.fences import CreateOnly, Exact, Existing, Fence
+
+logger = logging.getLogger(__name__)
+
+PASSES: Final = 12
+"""Passes of one look. Each pass makes what the one before it made possible; more than this is a bug."""
+COUNTS_EVERY: Final = timedelta(seconds=10)
+WORDS_EVERY: Final = timedelta(seconds=60)
+"""How often numbers and sentences alone are worth a write of the status."""
+
+
+class Kube(Protocol):
+    """The API server. Every call may be repeated; each raises `KubeError`."""
+
+    async def apply(self, manifest: Mapping[str, Any], *, fence: Fence) -> dict[str, Any]:
+        """Server-side apply behind a fence; the object as it is afterwards."""
+        ...
+
+    async def patch_status(
+        self, key: Key, status: Mapping[str, Any], *, previous: Mapping[str, Any], resource_version: str
+    ) -> dict[str, Any]:
+        """Replace a ModelDeployment's status if nobody has written the object since."""
+        ...
+
+    async def get(self, kind: str, namespace: str, name: str) -> dict[str, Any]:
+        """An object that the watches do not show."""
+        ...
+
+    async def delete(self, kind: str, namespace: str, name: str, *, uid: str) -> None:
+        """Delete that very object."""
+        ...
+
+
+class Store(Protocol):
+    """What the watches have shown. Never waits."""
+
+    def model(self, key: Key) -> Mapping[str, Any] | None:
+        """The ModelDeployment."""
+        ...
+
+    def observed(self, key: Key) -> Observed:
+        """Its children."""
+        ...
+
+    def remember(self, kind: str, obj: Mapping[str, Any]) -> None:
+        """Take in the answer to our own write."""
+        ...
+
+
+class Recorder(Protocol):
+    """Events. Never raises, never waits."""
+
+    def record(self, model: Mapping[str, Any], notice: Notice) -> None:
+        """Tell a transition once."""
+        ...
+
+
+class Judge(Protocol):
+    """The poller: judges the attempts it is told to follow. Never waits."""
+
+    def follow(self, key: Key, request: TrialRequest) -> None:
+        """Judge this attempt from now on; may be repeated with newer pods and weights."""
+        ...
+
+    def forget(self, key: Key) -> None:
+        """Judge it no longer."""
+        ...
+
+    def word(self, key: Key) -> Assessment | None:
+        """The latest verdict."""
+        ...
+
+
+class NameTaken(Exception):
+    """A child's name belongs to an object that is not ours."""
+
+    def __init__(self, kind: str, name: str, uid: str) -> None:
+        super().__init__(kind, name, uid)
+        self.kind, self.name, self.uid = kind, name, uid
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kind} {self.name} exists and is not Serin's; rename one of them, or hand it over with "
+            f"the annotation serin.dev/adopt: {self.uid}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One look at a key, decided but not yet acted on."""
+
+    model: Mapping[str, Any]
+    world: World
+    decision: Decision
+    writes: tuple[Write, ...]
+    removals: tuple[Removal, ...]
+    before: Status
+    after: Status
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What is kept of a key between looks and may be forgotten."""
+
+    memo: Memo = Memo()
+    intent: Intent | None = None
+    refusal: Standing | None = None
+    written_at: datetime | None = None
+    told: frozenset[str] = frozenset()
+
+
+class Reconciler:
+    """Brings one ModelDeployment after the other to where its spec and its evidence say.
+
+    Args:
+        interval: The scrape interval, in seconds; None where no Prometheus is configured.
+        served: Kinds the API server has; a router whose kind is missing cannot be used.
+        clock: The time, aware; called once a look.
+    """
+
+    def __init__(
+        self,
+        *,
+        kube: Kube,
+        store: Store,
+        recorder: Recorder,
+        judge: Judge,
+        catalogue: Catalogue,
+        interval: float | None,
+        served: frozenset[str],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._kube = kube
+        self._store = store
+        self._recorder = recorder
+        self._judge = judge
+        self._catalogue = catalogue
+        self._interval = interval
+        self._served = served
+        self._clock = clock
+        self._started = clock()
+        self._kept: dict[Key, _Kept] = {}
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Do what is due for a key; seconds until it wants to be looked at again, None for no earlier event.
+
+        Raises:
+            KubeError: The API server refused or did not answer; what was done stays done.
+        """
+        for _ in range(PASSES):
+            model = self._store.model(key)
+            if model is None or model["metadata"].get("deletionTimestamp"):
+                self._kept.pop(key, None)
+                self._judge.forget(key)
+                return None
+            kept = self._kept.setdefault(key, _Kept(written_at=self._started))
+            intent = self._understood(model, kept)
+            if intent is None:
+                return await self._refuse(key, model, kept)
+            look = self._look(key, model, intent, kept)
+            acted = await self._act(key, look, kept)
+            if not acted:
+                return self._again(look, kept)
+        return 0.0
+
+    # Looking
+
+    def _understood(self, model: Mapping[str, Any], kept: _Kept) -> Intent | None:
+        """What the spec asks for; what it asked for last where it cannot be followed; None if it never could."""
+        asked = intent_of(model)
+        if isinstance(asked, InvalidSpec):
+            kept.refusal = refused(Reason.INVALID_SPEC, asked.message)
+            if kept.intent is None:
+                return None
+            generation, uid = model["metadata"]["generation"], model["metadata"]["uid"]
+            return replace(kept.intent, generation=generation, uid=uid, requests=kept.intent.requests)
+        router = ROUTERS[asked.traffic.router]
+        if router.kind is not None and router.kind not in self._served:
+            message = f"spec.traffic.router: {asked.traffic.router} needs the kind {router.kind}, which this "
+            kept.refusal = refused(
+                Reason.ROUTER_UNAVAILABLE, f"{message}cluster does not have; install its CRD"
+            )
+            return None
+        kept.refusal = None
+        kept.intent = asked
+        return asked
+
+    def _look(self, key: Key, model: Mapping[str, Any], intent: Intent, kept: _Kept) -> Look:
+        seen = self._store.observed(key)
+        router = ROUTERS[intent.traffic.router]
+        now = self._clock().replace(microsecond=0)
+        before = _status(model)
+        status = before
+        notices: tuple[Notice, ...] = ()
+        if before.stable is None and before.rollout is None:
+            found = rebuilt(intent, seen, router, now)
+            if found is not None:
+                status = found
+                notices = (
+                    Notice("StatusRebuilt", "the status was lost and is read from the children again", True),
+                )
+        runtime = self._catalogue.runtime(intent.revision.runtime)
+        world = World(
+            intent=intent,
+            status=status,
+            observed=seen,
+            assessment=self._judge.word(key),
+            memo=kept.memo,
+            router=router,
+            now=now,
+            prometheus=self._interval is not None,
+            runtime_pin=runtime.pin,
+        )
+        decision = advance(world)
+        decision = replace(decision, notices=(*notices, *decision.notices))
+        self._follow(key, world, decision)
+        return self._planned(model, world, decision, before, kept, self._rendered(intent, seen))
+
+    def _planned(
+        self,
+        model: Mapping[str, Any],
+        world: World,
+        decision: Decision,
+        before: Status,
+        kept: _Kept,
+        rendered: Mapping[str, Any],
+    ) -> Look:
+        scene = Scene(
+            intent=world.intent,
+            decision=decision,
+            observed=world.observed,
+            router=world.router,
+            rendered=rendered,
+        )
+        row = kept.refusal
+        if collides(world.intent, world.observed):
+            row = refused(
+                Reason.HASH_COLLISION, "two specs have the same short hash; change any field of the spec"
+            )
+        return Look(
+            model=model,
+            world=world,
+            decision=decision,
+            writes=plan(scene) if row is None or row is kept.refusal else (),
+            removals=removals(scene),
+            before=before,
+            after=status_of(world, decision, row),
+        )
+
+    def _rendered(self, intent: Intent, seen: Observed) -> Mapping[str, Any]:
+        """What the wanted revision's ControllerRevision is to hold; rendered only while there is none (I14)."""
+        if intent.revision.hash in seen.revisions:
+            return {}
+        runtime = self._catalogue.runtime(intent.revision.runtime)
+        return {"runtime": runtime.pin, "template": render_template(intent, runtime)}
+
+    def _follow(self, key: Key, world: World, decision: Decision) -> None:
+        wanted = world.prometheus and world.intent.analysis.mode is not Mode.OFF and self._interval
+        request = (
+            trial_request(world, decision, interval=self._interval) if wanted and self._interval else None
+        )
+        if request is None:
+            self._judge.forget(key)
+        else:
+            self._judge.follow(key, request)
+
+    # Acting
+
+    async def _act(self, key: Key, look: Look, kept: _Kept) -> bool:
+        """Make one pass of writes; whether there was anything to do, so that another look is worth it."""
+        kept.memo = look.decision.memo
+        changed = course_changed(look.before, look.after)
+        if changed:
+            await self._report(key, look.model, look.before, look.after, kept)
+            for notice in look.decision.notices:
+                self._tell(look.model, notice)
+        for write in look.writes:
+            try:
+                await self._apply(look.world.intent, write)
+            except NameTaken as taken:
+                kept.refusal = refused(Reason.NAME_CONFLICT, str(taken))
+                await self._refuse(key, self._store.model(key) or look.model, kept)
+                raise
+        for removal in look.removals:
+            await self._remove(key, removal)
+        if changed or look.writes or look.removals:
+            return True
+        if self._due(look, kept):
+            await self._report(key, look.model, look.before, look.after, kept)
+        return False
+
+    async def _apply(self, intent: Intent, write: Write) -> None:
+        try:
+            answer = await self._kube.apply(write.manifest, fence=_fence(write))
+        except Conflict:
+            if write.guard is not Guard.CREATE:
+                raise
+            answer = await self._apply_over(intent, write)
+        self._store.remember(write.kind, answer)
+        logger.info("applied", extra={"object": f"{write.kind}/{write.name}", "key": str(intent.key)})
+
+    async def _apply_over(self, intent: Intent, write: Write) -> dict[str, Any]:
+        """The name is taken: by an object of ours that the watch has not shown yet, or by somebody else's."""
+        found = await self._kube.get(write.kind, intent.key.namespace, write.name)
+        metadata = found["metadata"]
+        ours = (metadata.get("labels") or {}).get(MODEL_LABEL) == intent.key.name
+        if ours or metadata["uid"] == intent.requests.adopt:
+            return await self._kube.apply(write.manifest, fence=Existing(metadata["uid"]))
+        raise NameTaken(write.kind, write.name, metadata["uid"])
+
+    async def _remove(self, key: Key, removal: Removal) -> None:
+        name, uid = removal.identity.name, removal.identity.uid
+        await self._kube.delete("ControllerRevision", key.namespace, name, uid=uid)
+        logger.info("revision pruned", extra={"key": str(key), "revision": name})
+
+    # Reporting
+
+    async def _report(
+        self, key: Key, model: Mapping[str, Any], before: Status, after: Status, kept: _Kept
+    ) -> None:
+        answer = await self._kube.patch_status(
+            key,
+            after.dump(),
+            previous=model.get("status") or {},
+            resource_version=model["metadata"]["resourceVersion"],
+        )
+        self._store.remember(KIND, answer)
+        kept.written_at = self._clock()
+        if before.phase != after.phase:
+            logger.info(
+                "phase changed", extra={"key": str(key), "phase": after.phase, "reason": after.message}
+            )
+
+    async def _refuse(self, key: Key, model: Mapping[str, Any], kept: _Kept) -> float | None:
+        """A spec that cannot be followed and no earlier one that could: say so, touch nothing."""
+        if kept.refusal is None:
+            return None
+        before, generation = _status(model), model["metadata"]["generation"]
+        now = self._clock().replace(microsecond=0)
+        after = refused_status(before, kept.refusal, generation=generation, now=now)
+        if urgency(before, after) is Urgency.TRANSITION:
+            await self._report(key, model, before, after, kept)
+            self._tell(model, Notice(kept.refusal.reason.value, kept.refusal.message, warning=True))
+        return None
+
+    def _tell(self, model: Mapping[str, Any], notice: Notice) -> None:
+        self._recorder.record(model, notice)
+        logger.info("told", extra={"reason": notice.reason, "message_text": notice.message})
+
+    def _due(self, look: Look, kept: _Kept) -> bool:
+        return self._wait(look, kept) == timedelta(0)
+
+    def _wait(self, look: Look, kept: _Kept) -> timedelta | None:
+        """How long the difference between the status and what it should say may still wait."""
+        needed = urgency(look.before, look.after)
+        if needed is Urgency.NONE:
+            return None
+        if needed is Urgency.TRANSITION:
+            return timedelta(0)
+        every = COUNTS_EVERY if needed is Urgency.COUNTS else WORDS_EVERY
+        since = kept.written_at or self._started
+        return max(since + every - self._clock(), timedelta(0))
+
+    def _again(self, look: Look, kept: _Kept) -> float | None:
+        """When to look again: the decision's own time, or that of a status that is yet to be written."""
+        waits = [look.decision.look_again, self._wait(look, kept)]
+        known = [wait.total_seconds() for wait in waits if wait is not None]
+        return max(min(known), 0.05) if known else None
+
+
+def _fence(write: Write) -> Fence:
+    if write.identity is None:
+        return CreateOnly()
+    if write.guard is Guard.EXACT:
+        return Exact(write.identity.uid, write.identity.resource_version)
+    return Existing(write.identity.uid)
+
+
+def _status(model: Mapping[str, Any]) -> Status:
+    """The status, or an empty one where it cannot be read: then it is rebuilt from the children."""
+    try:
+        return Status.model_validate(model.get("status") or {})
+    except ValidationError:
+        logger.warning("status unreadable", extra={"key": model["metadata"]["name"]})
+        return Status()

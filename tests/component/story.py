@@ -1,0 +1,185 @@
+"""Drives one ModelDeployment through its life in memory: reconcile, let controllers settle, move the clock."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from serin.catalogue.loader import builtin
+from serin.domain.analysis.request import TrialRequest
+from serin.domain.analysis.verdict import Assessment, Verdict
+from serin.domain.names import KIND, Key
+from serin.domain.rollout.world import Notice
+from serin.kube.errors import Conflict
+from serin.reconciler import Reconciler
+from tests.component.cluster_in_memory import ClusterInMemory, Clock, Killed
+
+LOOKS = 200
+"""Looks after which a story that does not end is taken for one that never will."""
+
+
+@dataclass(slots=True)
+class Scribe:
+    """Keeps the Events that were told."""
+
+    told: list[str] = field(default_factory=list)
+
+    def record(self, model: Mapping[str, Any], notice: Notice) -> None:
+        self.told.append(notice.reason)
+
+
+@dataclass(slots=True)
+class Jury:
+    """Gives the verdict it was told to give, on whatever is followed."""
+
+    cluster: ClusterInMemory
+    verdict: Verdict | None = None
+    followed: TrialRequest | None = None
+
+    def follow(self, key: Key, request: TrialRequest) -> None:
+        self.followed = request
+
+    def forget(self, key: Key) -> None:
+        self.followed = None
+
+    def word(self, key: Key) -> Assessment | None:
+        asked = self.followed
+        if asked is None or self.verdict is None:
+            return None
+        return Assessment(
+            attempt=asked.attempt,
+            step=asked.step,
+            policy_hash=asked.policy.fingerprint(),
+            verdict=self.verdict,
+            signals=(),
+            boundary=self.cluster.now.timestamp(),
+            reason=self.verdict.value,
+            message=f"the jury says {self.verdict.value}",
+            available=self.verdict is not Verdict.NO_DATA,
+        )
+
+
+@dataclass(slots=True)
+class Story:
+    """One model, one operator process at a time."""
+
+    cluster: ClusterInMemory = field(default_factory=ClusterInMemory)
+    judged: bool = False
+    scribe: Scribe = field(default_factory=Scribe)
+    key: Key = Key("ml", "fraud")
+    jury: Jury = field(init=False)
+    reconciler: Reconciler = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.jury = Jury(self.cluster)
+        self.start()
+
+    def start(self) -> None:
+        """A new operator process."""
+        self.jury.followed = None
+        self.reconciler = Reconciler(
+            kube=self.cluster,
+            store=self.cluster.store,
+            recorder=self.scribe,
+            judge=self.jury,
+            catalogue=builtin(),
+            interval=15.0 if self.judged else None,
+            served=frozenset({"HTTPRoute"}),
+            clock=Clock(self.cluster),
+        )
+
+    def restart(self) -> None:
+        self.cluster.restart()
+        self.start()
+
+    async def look(self) -> float | None:
+        """One look; a process that dies in it starts again, and a conflict is looked at again."""
+        try:
+            return await self.reconciler.reconcile(self.key)
+        except Killed:
+            self.restart()
+            return 0.0
+        except Conflict:
+            return 0.0
+
+    async def until(self, done: Callable[["Story"], bool]) -> "Story":
+        """Go on, jumping to whatever the operator waits for next, until something holds."""
+        for _ in range(LOOKS):
+            again = await self.look()
+            events = self.cluster.settle()
+            if done(self):
+                return self
+            if not events:
+                Clock(self.cluster).move(1.0 if again is None else max(again, 0.05))
+        raise AssertionError(f"never came to it; the status says {self.status}")
+
+    @property
+    def status(self) -> dict[str, Any]:
+        return dict(self.cluster.objects[KIND, self.key.name].get("status") or {})
+
+    @property
+    def phase(self) -> str:
+        return str(self.status.get("phase"))
+
+    def condition(self, kind: str) -> tuple[str, str] | None:
+        for entry in self.status.get("conditions", []):
+            if entry["type"] == kind:
+                return entry["status"], entry["reason"]
+        return None
+
+    def replicas(self) -> dict[str, int]:
+        return {
+            name: obj["spec"]["replicas"]
+            for (kind, name), obj in self.cluster.objects.items()
+            if kind == "Deployment" and obj["spec"]["replicas"]
+        }
+
+    def weights(self) -> dict[str, int]:
+        rules = self.cluster.objects["HTTPRoute", self.key.name]["spec"]["rules"]
+        return {entry["name"]: entry["weight"] for entry in rules[0]["backendRefs"] if entry["weight"]}
+
+    def written(self) -> list[str]:
+        """The writes since the last call."""
+        writes, self.cluster.writes = self.cluster.writes, []
+        return writes
+
+
+def model(
+    image: str = "server:1",
+    *,
+    router: str = "GatewayAPI",
+    steps: tuple[int, ...] = (20, 60),
+    replicas: int = 3,
+    **more: Any,
+) -> dict[str, Any]:
+    """A spec with good defaults and named changes."""
+    traffic: dict[str, Any] = {"router": router, "drainSeconds": 30}
+    if router == "GatewayAPI":
+        traffic["gatewayAPI"] = {"parentRefs": [{"name": "public"}], "hostnames": ["fraud.example.com"]}
+    spec = {
+        "model": {"format": "sklearn"},
+        "replicas": replicas,
+        "template": {"spec": {"containers": [{"name": "model", "image": image}]}},
+        "traffic": traffic,
+        "rollout": {
+            "canary": {"steps": [{"name": f"to-{w}", "weight": w, "minSeconds": 60} for w in steps]},
+            "bakeSeconds": 300,
+        },
+    }
+    return {**spec, **more}
+
+
+def phase(name: str) -> Callable[[Story], bool]:
+    """The story has come to a phase, and its status speaks of the newest generation."""
+
+    def reached(story: Story) -> bool:
+        generation = story.cluster.objects[KIND, story.key.name]["metadata"]["generation"]
+        return story.phase == name and story.status["observedGeneration"] == generation
+
+    return reached
+
+
+async def served(spec: Mapping[str, Any] | None = None, *, judged: bool = False) -> Story:
+    """A model whose first revision serves."""
+    story = Story(judged=judged)
+    story.cluster.submit("fraud", spec or model())
+    return await story.until(phase("Ready"))
