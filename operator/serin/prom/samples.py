@@ -1,4 +1,6 @@
-"""Prometheus' JSON into series. An answer of another shape is a fault of the server or of a proxy before it."""
+"""Prometheus' JSON into series. An answer of another shape is a fault of the server or of a proxy before
+it.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -229,7 +229,9 @@ class Target:
         self._last[key] = (t, value)
 
     def _born_at(self, t: float) -> bool:
-        """Whether a series first heard now began at zero: its process is young, or had answered without it."""
+        """Whether a series first heard now began at zero: its process is young, or had answered
+        without it.
+        """
         if not self.scrapes:
             return self._young(t)
         return self.scrapes[0] < t - self.interval / 2
@@ -258,7 +260,9 @@ class Target:
 
 
 def quality(targets: Iterable[Target], boundary: float) -> tuple[bool, bool]:
-    """Whether more than half of an arm's scrapes are missing, or more than a fifth of them spoilt, of late."""
+    """Whether more than half of an arm's scrapes are missing, or more than a fifth of them spoilt, of
+    late.
+    """
     expected = got = spoilt = 0.0
     for target in targets:
         since = min(max(boundary - MEMORY_SECONDS, target.first or 0.0), boundary)

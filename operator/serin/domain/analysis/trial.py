@@ -302,7 +302,9 @@ class Trial:
 
 
 def _arm_counts(signal: SignalPolicy, one: Grown, arm: Arm) -> ArmCounts:
-    """What one source counted for one arm. Without the bucket nobody can tell slow from fast: nothing then."""
+    """What one source counted for one arm. Without the bucket nobody can tell slow from fast: nothing
+    then.
+    """
     cells = one.growth.cells
     requests = max(0.0, cells.get(Cell(signal.name, Role.REQUESTS, arm), 0.0))
     if signal.at_most is None:
