@@ -16,6 +16,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from tests.cluster.api import Api
 from tests.cluster.mirror import Key, changes, key_of
 from tests.cluster.resources import ENDPOINT_SLICES, Object
+from tests.cluster.waiting import until
 
 SERVICE_LABEL = "kubernetes.io/service-name"
 
@@ -92,6 +93,16 @@ class ServiceResolver(AbstractResolver):
     @property
     def endpoints(self) -> frozenset[Endpoint]:
         return ready_or_last_resort(self._slices.values(), self._port_name)
+
+    async def until(
+        self, holds: Callable[[frozenset[Endpoint]], object], *, within: float = 30
+    ) -> frozenset[Endpoint]:
+        """Wait until the endpoints of new connections are as asked."""
+
+        async def look() -> frozenset[Endpoint]:
+            return self.endpoints
+
+        return await until(look, holds, within=within, what=f"endpoints of {self._service}")
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET

@@ -1,4 +1,4 @@
-"""The model server as a plain process on loopback, for tests of the data plane that need no pods."""
+"""The model server as a plain process, for tests of the data plane that need no pods."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from tests.cluster.endpoints import Endpoint
 from tests.cluster.network import free_port
 from tests.cluster.processes import Program, answers
 
-HOST: Final = "127.0.0.1"
+LOOPBACK: Final = "127.0.0.1"
 SCRIPT: Final = Path(__file__).parent / "servers" / "model_server.py"
 INFER: Final = "/v2/models/iris/infer"
 
@@ -25,20 +25,21 @@ class LocalServer:
     Args:
         revision: What its answers carry as `x-revision`.
         folder: For its log.
+        host: Where it listens; EndpointSlices refuse loopback addresses.
         behaviour: Fields of `model_server.Behaviour`.
     """
 
-    def __init__(self, revision: str, folder: Path, **behaviour: Any) -> None:
+    def __init__(self, revision: str, folder: Path, *, host: str = LOOPBACK, **behaviour: Any) -> None:
         self.revision = revision
-        self.endpoint = Endpoint(HOST, free_port(HOST))
-        self.metrics = Endpoint(HOST, free_port(HOST))
+        self.endpoint = Endpoint(host, free_port(host))
+        self.metrics = Endpoint(host, free_port(host))
         self._log = folder / f"{revision}-{self.endpoint.port}.log"
         self._environment = {
             **os.environ,
             **{name.upper(): json.dumps(value) for name, value in behaviour.items()},
             "REVISION": revision,
             "POD_NAME": f"{revision}-{self.endpoint.port}",
-            "MLSERVER_HOST": HOST,
+            "MLSERVER_HOST": host,
             "MLSERVER_HTTP_PORT": str(self.endpoint.port),
             "MLSERVER_METRICS_PORT": str(self.metrics.port),
             "MLSERVER_MODEL_NAME": "iris",
