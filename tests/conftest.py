@@ -6,6 +6,7 @@ cluster's node lives, and is marked `cluster`. Where no cluster is to be had suc
 reason, except when CI is set: there a green run must not mean that nothing ran.
 """
 
+import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator
@@ -35,6 +36,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAME",
         help="run the tests that need a cluster on an existing one, by its context",
     )
+
+
+def pytest_configure() -> None:
+    # looptime asks the policy for a loop before every test, sync ones too; the policy would make one that
+    # nobody closes, and some later test would be blamed for it.
+    asyncio.set_event_loop(None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.looptime(start=0)
 
 
 @pytest.fixture
-async def queue() -> WorkQueue[str]:
+def queue() -> WorkQueue[str]:
     return WorkQueue(random=Random(1))
 
 
