@@ -181,10 +181,12 @@ def test_custom_runtime_has_no_signals_of_its_own() -> None:
     assert intent(model={"format": "custom"}, template=template).analysis.signals == ()
 
 
-CUSTOM = {
-    "template": {"spec": {"containers": [{"name": "model", "image": "i"}]}},
-    "model": {"format": "custom"},
-}
+IMAGE = {"spec": {"containers": [{"name": "model", "image": "i"}]}}
+
+
+def custom(**spec: Any) -> dict[str, Any]:
+    return raw(model={"format": "custom"}, template=IMAGE, **spec)
+
 
 FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "a value out of bounds": (
@@ -256,16 +258,17 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         raw(analysis={"signals": [{"name": "slow", "slowerThanMilliseconds": 300}]}),
         "spec.analysis.signals[0].slowerThanMilliseconds",
         "spec.analysis.signals[0].slowerThanMilliseconds is 300; need a bucket boundary of runtime mlserver, "
-        "since between two nothing is known: 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000",
+        "since between two nothing is known: 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, "
+        "7500, 10000",
     ),
     "errors where nobody counts them": (
-        raw(**CUSTOM, analysis={"signals": [{"name": "errors"}]}),
+        custom(analysis={"signals": [{"name": "errors"}]}),
         "spec.analysis.signals[0]",
         "spec.analysis.signals[0]: runtime custom does not count errors; give requests and bad, "
         "or a dataPlane",
     ),
     "latency where nobody measures it": (
-        raw(**CUSTOM, analysis={"signals": [{"name": "slow", "slowerThanMilliseconds": 100}]}),
+        custom(analysis={"signals": [{"name": "slow", "slowerThanMilliseconds": 100}]}),
         "spec.analysis.signals[0]",
         "spec.analysis.signals[0]: runtime custom has no latency histogram; leave slowerThanMilliseconds "
         "out, or give a dataPlane",

@@ -36,7 +36,7 @@ def test_hash_is_the_digest_of_what_was_asked() -> None:
     assert revision().hash == revision().full_hash[:10]
 
 
-SAME = {
+SAME: dict[str, dict[str, Any]] = {
     "the runtime named": {"runtime": "mlserver"},
     "the model's own name": {"model": {"format": "sklearn", "name": "iris"}},
     "empty parts": {"template": {}, "resources": {"limits": {}, "requests": {}}},
@@ -47,7 +47,7 @@ SAME = {
     "another analysis": {"analysis": {"mode": "Off"}},
     "paused": {"paused": True},
 }
-OTHER = {
+OTHER: dict[str, dict[str, Any]] = {
     "another format": {"model": {"format": "xgboost"}},
     "another served name": {"model": {"format": "sklearn", "name": "Iris"}},
     "another place": {"model": {"format": "sklearn", "uri": "pvc://models/iris/1"}},
