@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil, inf, log
-from typing import Final
 
 from serin.domain.analysis.counters import MISSED, Arm, Cell, Growth, Role, Series, Target, quality
 from serin.domain.analysis.dispersion import LONGEST_HISTORY, Block, dispersion
@@ -19,23 +18,9 @@ from serin.domain.analysis.judge import Harmed, Hold, Sight, assess, blind
 from serin.domain.analysis.ledger import Ledger
 from serin.domain.analysis.policy import SignalPolicy
 from serin.domain.analysis.process import log_sum
-from serin.domain.analysis.request import Asked, Channel, PodTimes, TrialRequest
+from serin.domain.analysis.request import Channel, PodTimes, TrialRequest
+from serin.domain.analysis.sources import Source, Sources
 from serin.domain.analysis.verdict import Assessment
-
-SCRAPE_LABELS: Final = frozenset({"job", "instance", "endpoint", "service", "container", "node", "replica"})
-"""Labels of the scraping, not of what was scraped; those that begin with `prometheus` too."""
-
-TargetKey = tuple[str, str, str]
-"""Namespace, pod (or instance), port."""
-
-
-@dataclass(slots=True)
-class Source:
-    """A target and whose it is: a pod's, or the data plane's, which serves both arms."""
-
-    target: Target
-    pod: str | None
-    arm: Arm | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +38,7 @@ class Trial:
     def __init__(self, request: TrialRequest) -> None:
         self.request = request
         self._pods: dict[str, PodTimes] = {}
-        self._sources: dict[TargetKey, Source] = {}
-        self._heard: set[Cell] = set()
+        self._sources = Sources(interval=request.interval)
         self._boundary: float | None = None
         self._ledgers: dict[str, Ledger] = {}
         self._past: dict[str, ArmCounts] = {}
@@ -76,8 +60,8 @@ class Trial:
         """
         for order, asked in enumerate(self.request.asked()):
             for series in answers.get(asked.channel, ()):
-                self._hear(order, asked, series)
-        for source in self._sources.values():
+                self._sources.hear(self.request, order, asked, series=series)
+        for source in self._sources:
             pod = self._pods.get(source.pod or "")
             source.target.ready = pod.ready if pod else None
             source.target.settle()
@@ -97,53 +81,14 @@ class Trial:
         if self._boundary is None:
             return now + interval
         boundary = self._boundary + interval
-        alive = [s.target.latest or 0.0 for s in self._sources.values() if self._alive(s)]
+        alive = [s.target.latest or 0.0 for s in self._sources.alive()]
         scrapes = [latest + max(0, ceil((boundary - latest) / interval)) * interval for latest in alive]
         return max(scrapes, default=now + interval)
-
-    # Samples to targets
-
-    def _hear(self, order: int, asked: Asked, series: Series) -> None:
-        labels, names = series.labels, self.request.labels
-        pod = labels.get(names.pod, "")
-        if asked.data_plane is None:
-            arm = self.request.arm_of_pod(pod)
-        else:
-            arm = self.request.arm_of_backend(asked.data_plane, labels.get(asked.data_plane.label, ""))
-        if arm is None:
-            return
-        scraping = {k: v for k, v in labels.items() if k in SCRAPE_LABELS or k.startswith("prometheus")}
-        rest = sorted(
-            f"{k}={v}" for k, v in labels.items() if k not in scraping | {names.pod: "", names.namespace: ""}
-        )
-        source = self._source(labels, pod, arm if asked.data_plane is None else None)
-        cell = Cell(asked.channel.signal, asked.channel.role, arm)
-        if cell.role is not Role.SCRAPES:
-            self._heard.add(cell)
-        source.target.hear(
-            tuple(f"{k}={v}" for k, v in sorted(scraping.items())),
-            order,
-            (*asked.channel, *rest),
-            cell,
-            samples=series.samples,
-        )
-
-    def _source(self, labels: Mapping[str, str], pod: str, arm: Arm | None) -> Source:
-        instance = labels.get("instance", "")
-        host, colon, tail = instance.rpartition(":")
-        port = tail if colon and tail.isdigit() else ""
-        place = (labels.get(self.request.labels.namespace, ""), pod or host or instance)
-        alike = [key for key in self._sources if key[:2] == place]
-        key = next((key for key in alike if key[2] == port or "" in (key[2], port)), (*place, port))
-        if key not in self._sources:
-            target = Target(interval=self.request.interval)
-            self._sources[key] = Source(target, pod if arm else None, arm)
-        return self._sources[key]
 
     # Targets to intervals
 
     def _decide_all(self) -> None:
-        targets = [source.target for source in self._sources.values() if source.target.latest is not None]
+        targets = [source.target for source in self._sources if source.target.latest is not None]
         if not targets:
             return
         if self._boundary is None:
@@ -162,7 +107,7 @@ class Trial:
     def _decide(self, boundary: float) -> None:
         """Count one interval and let every signal learn from it."""
         start = boundary - self.request.interval
-        grown = [self._grown(source, start, boundary) for source in self._sources.values()]
+        grown = [self._grown(source, start, boundary) for source in self._sources]
         settled = [w for w in self.request.windows if w.settled is not None and w.settled <= start]
         changing = any(window.touches(start, boundary) for window in self.request.windows)
         for signal in self.request.policy.signals:
@@ -240,7 +185,7 @@ class Trial:
     def _canary_pods(self, moment: float) -> int:
         """How many canary pods are counted at a moment, by what was known then."""
         silence = MISSED * self.request.interval
-        ours = [source for source in self._sources.values() if source.arm is Arm.CANARY]
+        ours = [source for source in self._sources if source.arm is Arm.CANARY]
         if not ours:
             return sum(pod.arm is Arm.CANARY and pod.ready is not None for pod in self._pods.values())
         return len(
@@ -268,7 +213,7 @@ class Trial:
             self._harmed = Harmed(self._boundary, worst, self._ledgers[worst])
 
     def _sight(self) -> Sight:
-        boundary = self._boundary
+        boundary, alive = self._boundary, self._sources.alive()
         live, missing, spoilt = (
             dict.fromkeys(Arm, False),
             dict.fromkeys(Arm, False),
@@ -276,29 +221,23 @@ class Trial:
         )
         if boundary is not None:
             for arm in Arm:
-                targets = [
-                    s.target for s in self._sources.values() if s.arm in (arm, None) and self._alive(s)
-                ]
+                targets = [s.target for s in alive if s.arm in (arm, None)]
                 live[arm] = bool(targets)
                 missing[arm], spoilt[arm] = quality(targets, boundary)
         return Sight(
             request=self.request,
             ledgers=dict(self._ledgers),
-            heard=frozenset(self._heard),
+            heard=frozenset(self._sources.heard),
             boundary=boundary,
             harmed=self._harmed,
             live=live,
             missing=missing,
             spoilt=spoilt,
             warm_at=min(
-                (self._warm_at(s) for s in self._sources.values() if s.arm is Arm.CANARY and self._alive(s)),
+                (self._warm_at(s) for s in alive if s.arm is Arm.CANARY),
                 default=None,
             ),
         )
-
-    def _alive(self, source: Source) -> bool:
-        latest = max((s.target.latest or 0.0 for s in self._sources.values()), default=0.0)
-        return (source.target.latest or -inf) > latest - MISSED * self.request.interval
 
 
 def _arm_counts(signal: SignalPolicy, one: Grown, arm: Arm) -> ArmCounts:

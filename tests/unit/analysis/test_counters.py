@@ -1,0 +1,204 @@
+"""Each rule of reading raw counters, on samples written by hand: one target, scraped every 10 s."""
+
+from itertools import pairwise
+from math import inf, nan
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serin.domain.analysis.counters import Arm, Cell, Role, Sample, Target, quality
+
+REQUESTS, BAD = (Cell("errors", role, Arm.CANARY) for role in (Role.REQUESTS, Role.BAD))
+UP = Cell("", Role.SCRAPES, Arm.CANARY)
+ORDER = {UP: 0, REQUESTS: 1, BAD: 2}
+JOB, OTHER_JOB = ("job=models",), ("job=twin",)
+
+
+def target(
+    *, ready: float | None = None, feed: tuple[str, ...] = JOB, **series: dict[float, float]
+) -> Target:
+    """A target that has heard series by name: `up`, `requests`, `bad`, each as value by time."""
+    made = Target(interval=10)
+    made.ready = ready
+    hear(made, feed=feed, **series)
+    return made
+
+
+def hear(one: Target, *, feed: tuple[str, ...] = JOB, **series: dict[float, float]) -> None:
+    cells = {"up": UP, "requests": REQUESTS, "bad": BAD}
+    for name, samples in series.items():
+        cell = cells[name.rstrip("_")]
+        one.hear(feed, ORDER[cell], (name,), cell, samples=sorted(samples.items()))
+    one.settle()
+
+
+def up(*times: float) -> dict[float, float]:
+    return dict.fromkeys(times, 1.0)
+
+
+def grown(one: Target, cell: Cell, start: float, end: float) -> float:
+    return one.between(start, end).cells.get(cell, 0.0)
+
+
+def test_growth_is_interpolated_at_boundaries() -> None:
+    one = target(requests={104: 0, 114: 10, 124: 110})
+
+    assert grown(one, REQUESTS, 110, 120) == pytest.approx(4 + 60)
+
+
+def test_a_target_that_ran_before_counts_from_its_first_value() -> None:
+    one = target(requests={100: 7_000_000, 110: 7_000_012})
+
+    assert grown(one, REQUESTS, 90, 110) == 12
+
+
+def test_a_pod_just_born_counts_from_zero() -> None:
+    one = target(ready=95, requests={100: 9, 110: 12})
+
+    assert grown(one, REQUESTS, 90, 110) == 12
+
+
+def test_a_pod_first_scraped_long_after_its_birth_counts_from_its_first_value() -> None:
+    one = target(ready=0, requests={100: 9_000, 110: 9_012})
+
+    assert grown(one, REQUESTS, 90, 110) == 12
+
+
+def test_the_first_error_counts() -> None:
+    one = target(up=up(100, 110, 120), requests={100: 50, 110: 60, 120: 70}, bad={120: 3})
+
+    assert grown(one, BAD, 110, 120) == 3
+
+
+def test_the_first_request_counts_where_only_up_told_of_the_target() -> None:
+    one = target(up=up(100, 110, 120), requests={120: 8})
+
+    assert grown(one, REQUESTS, 110, 120) == 8
+
+
+def test_a_series_that_went_away_comes_back_from_zero() -> None:
+    one = target(up=up(100, 110, 120), requests={100: 50, 110: 60, 120: 70}, bad={100: 4, 120: 6})
+
+    assert grown(one, BAD, 100, 120) == 6
+
+
+def test_nan_is_not_absence() -> None:
+    one = target(up=up(100, 110, 120), requests={100: 50, 110: nan, 120: 70}, bad={100: 4, 110: 4, 120: 6})
+
+    assert grown(one, REQUESTS, 100, 120) == 20
+    assert one.spoilt == [110]
+
+
+@pytest.mark.parametrize("value", [nan, inf, -inf, -3.0])
+def test_what_no_counter_says_is_dropped(value: float) -> None:
+    one = target(requests={100: 50, 110: value, 120: 70})
+
+    assert grown(one, REQUESTS, 100, 120) == 20
+
+
+def test_if_one_counter_falls_all_of_the_process_began_anew() -> None:
+    one = target(requests={100: 50, 110: 60}, bad={100: 30, 110: 2})
+
+    assert (grown(one, REQUESTS, 100, 110), grown(one, BAD, 100, 110)) == (60, 2)
+
+
+def test_a_reset_of_a_single_counter_counts_what_it_shows_since() -> None:
+    one = target(requests={100: 50, 110: 8, 120: 18})
+
+    assert grown(one, REQUESTS, 100, 120) == 18
+
+
+def test_a_failed_scrape_is_not_a_scrape() -> None:
+    one = target(up={100: 1, 110: 0, 120: 1}, requests={100: 50, 120: 70})
+
+    assert one.scrapes == [100, 120]
+    assert grown(one, REQUESTS, 100, 110) == 10
+
+
+def test_two_missed_scrapes_are_interpolated() -> None:
+    one = target(requests={100: 0, 130: 30})
+
+    assert grown(one, REQUESTS, 100, 110) == 10
+
+
+def test_what_happened_in_a_silence_lands_where_the_target_is_seen_again() -> None:
+    one = target(requests={100: 0, 110: 10, 150: 90})
+
+    assert grown(one, REQUESTS, 110, 120) == grown(one, REQUESTS, 130, 140) == 0
+    assert one.between(140, 150).cells[REQUESTS] == 80
+    assert one.between(140, 150).since == 110
+
+
+def test_two_jobs_that_scrape_one_process_count_once() -> None:
+    one = target(requests={100: 0, 110: 10, 120: 20})
+    hear(one, feed=OTHER_JOB, requests={103: 3, 113: 13, 123: 23})
+
+    assert grown(one, REQUESTS, 100, 120) == 20
+
+
+def test_when_a_job_ends_the_other_goes_on_without_a_gap_in_counts() -> None:
+    one = target(requests={100: 0, 110: 10})
+    hear(one, feed=OTHER_JOB, requests={103 + 10 * k: 3.0 + 10 * k for k in range(10)})
+
+    assert one.latest == 193
+    assert grown(one, REQUESTS, 100, 193) == pytest.approx(93)
+
+
+def test_samples_told_twice_count_once() -> None:
+    one = target(requests={100: 0, 110: 10, 120: 20})
+    hear(one, requests={110: 10, 120: 20, 130: 30})
+
+    assert grown(one, REQUESTS, 100, 130) == 30
+
+
+def test_a_scrape_that_a_later_query_knew_first_is_no_absence() -> None:
+    """The first query was answered before the scrape at 120 and the second after it."""
+    one = target(up=up(100, 110), requests={100: 5, 110: 10, 120: 20}, bad={100: 1, 110: 1})
+
+    hear(one, up=up(110, 120, 130), requests={110: 10, 120: 20, 130: 30}, bad={110: 1, 120: 2, 130: 2})
+
+    assert (grown(one, REQUESTS, 100, 130), grown(one, BAD, 100, 130)) == (25, 1)
+
+
+def test_series_of_one_kind_add_up() -> None:
+    one = target(requests={100: 0, 110: 10}, requests_={100: 5, 110: 6})
+
+    assert grown(one, REQUESTS, 100, 110) == 11
+
+
+counts = st.lists(st.integers(0, 50), min_size=2, max_size=30)
+
+
+@given(counts, st.lists(st.integers(1, 30), max_size=5))
+def test_growth_is_what_happened_however_it_was_told(steps: list[int], cuts: list[int]) -> None:
+    values = [sum(steps[: k + 1]) for k in range(len(steps))]
+    samples: list[Sample] = [(100.0 + 10 * k, float(v)) for k, v in enumerate(values)]
+    at_once, in_parts = Target(interval=10), Target(interval=10)
+
+    at_once.hear(JOB, 1, ("requests",), REQUESTS, samples=samples)
+    at_once.settle()
+    for told, cut in pairwise((0, *sorted(cuts))):
+        in_parts.hear(JOB, 1, ("requests",), REQUESTS, samples=samples[max(0, told - 2) : cut])
+        in_parts.settle()
+    in_parts.hear(JOB, 1, ("requests",), REQUESTS, samples=samples)
+    in_parts.settle()
+
+    end = samples[-1][0]
+    for start in range(100, int(end), 7):
+        assert in_parts.between(start, end) == at_once.between(start, end)
+    assert grown(at_once, REQUESTS, 100, end) == values[-1] - values[0]
+
+
+def test_half_of_the_scrapes_missing_is_told() -> None:
+    sparse = target(requests={100.0 + 30 * k: k for k in range(12)})
+    whole = target(requests={100.0 + 10 * k: k for k in range(36)})
+
+    assert quality([sparse], 430.0) == (True, False)
+    assert quality([whole], 430.0) == (False, False)
+
+
+def test_a_fifth_of_the_samples_spoilt_is_told() -> None:
+    mixed = target(requests={100.0 + 10 * k: nan if k % 4 == 0 else k for k in range(36)})
+
+    assert quality([mixed], 430.0) == (False, True)
