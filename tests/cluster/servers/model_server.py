@@ -15,6 +15,7 @@ import os
 import random
 import re
 import signal
+import socket
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, fields, replace
@@ -302,7 +303,7 @@ def main() -> None:
     server = ModelServer(
         name=environ.get("MLSERVER_MODEL_NAME", "model"),
         version=environ.get("MLSERVER_MODEL_VERSION", ""),
-        pod=environ.get("POD_NAME") or environ.get("HOSTNAME", ""),
+        pod=environ.get("POD_NAME") or socket.gethostname(),
         behaviour=behaviour_of(environ, model),
     )
     port = int(environ.get("MLSERVER_HTTP_PORT", "8080"))

@@ -1,0 +1,237 @@
+"""Prometheus for the test cluster, found or fetched, scraping pods the way most clusters do.
+
+The program is the one on PATH, or Debian's package unpacked into the user's cache: nothing is installed.
+Pods are discovered by a ServiceAccount's token; scraped are those annotated `prometheus.io/scrape: "true"`
+and container ports named `metrics`, with the labels namespace, pod and container. It can be stopped and
+started again over the same data, as tests of missing data need.
+"""
+
+import fcntl
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Any, Final, Self
+
+import aiohttp
+import yaml
+
+from tests.cluster.binaries import Missing, Say, cache_home
+from tests.cluster.network import GATEWAY, free_port
+from tests.cluster.processes import Program, answers
+from tests.cluster.waiting import until
+
+PODS_JOB: Final = "kubernetes-pods"
+DISCOVERY_RULES: Final[list[dict[str, Any]]] = [
+    {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}
+]
+"""What the ServiceAccount may do whose token is given to Prometheus."""
+
+Series = dict[str, str]
+
+
+class Prometheus:
+    """A running Prometheus; `async with Prometheus(folder, ...) as prometheus`.
+
+    Args:
+        folder: For its data, configuration and log.
+        server: The API server's address.
+        token: A bearer token that may list and watch pods (`DISCOVERY_RULES`).
+        ca: The API server's certificate authority.
+        scrape_seconds: The scrape interval of everything.
+        targets: Further jobs by name, each with the URLs of its metrics.
+        host: Where it listens.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        server: str,
+        token: str,
+        ca: Path,
+        scrape_seconds: int = 5,
+        targets: Mapping[str, Sequence[str]] | None = None,
+        host: str = GATEWAY,
+    ) -> None:
+        self._folder = folder
+        self._token = token
+        discovery = {
+            "role": "pod",
+            "api_server": server,
+            "authorization": {"type": "Bearer", "credentials_file": str(folder / "token")},
+            "tls_config": {"ca_file": str(ca)},
+        }
+        jobs = [_static_job(name, urls) for name, urls in (targets or {}).items()]
+        self._config = {
+            "global": {
+                "scrape_interval": f"{scrape_seconds}s",
+                "scrape_timeout": f"{min(scrape_seconds, 10)}s",
+            },
+            "scrape_configs": [{**PODS, "kubernetes_sd_configs": [discovery]}, *jobs],
+        }
+        self._listen = f"{host}:{free_port(host)}"
+        self.url = f"http://{self._listen}"
+
+    async def __aenter__(self) -> Self:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        token = self._folder / "token"
+        token.touch(mode=0o600)
+        token.write_text(self._token)
+        (self._folder / "prometheus.yml").write_text(yaml.safe_dump(self._config))
+        self._http = aiohttp.ClientSession(self.url)
+        try:
+            await self.start()
+        except BaseException:
+            await self._http.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+        await self._http.close()
+
+    async def start(self) -> None:
+        """Start it over the data there is; it listens where it did before."""
+        self._program = Program(
+            "prometheus",
+            [
+                find_prometheus(),
+                f"--config.file={self._folder / 'prometheus.yml'}",
+                f"--storage.tsdb.path={self._folder / 'data'}",
+                f"--web.listen-address={self._listen}",
+                "--log.level=warn",
+            ],
+            log=self._folder / "prometheus.log",
+            ready=answers(f"{self.url}/-/ready"),
+        )
+        await self._program.__aenter__()
+
+    async def stop(self) -> None:
+        """Stop it; its data stay. May be repeated."""
+        await self._program.stop()
+
+    async def query(self, expression: str, *, at: float | None = None) -> list[dict[str, Any]]:
+        """An instant query; a range selector as the expression gives the raw samples."""
+        params = {"query": expression, "time": str(time.time() if at is None else at)}
+        async with self._http.get("/api/v1/query", params=params) as answer:
+            body = await answer.json()
+        if body["status"] != "success":
+            raise ValueError(f"{expression}: {body.get('error')}")
+        result: list[dict[str, Any]] = body["data"]["result"]
+        return result
+
+    async def value(self, expression: str) -> float | None:
+        """The value of an expression that yields one series or none."""
+        found = await self.query(expression)
+        return float(found[0]["value"][1]) if found else None
+
+    async def until(self, expression: str, *, within: float = 30) -> list[dict[str, Any]]:
+        """Wait until an expression yields something."""
+
+        async def look() -> list[dict[str, Any]]:
+            return await self.query(expression)
+
+        return await until(look, within=within, what=expression)
+
+    async def targets(self) -> list[dict[str, Any]]:
+        """What is scraped now, with health and last error of each."""
+        async with self._http.get("/api/v1/targets", params={"state": "active"}) as answer:
+            body = await answer.json()
+        found: list[dict[str, Any]] = body["data"]["activeTargets"]
+        return found
+
+
+def _copied(source: str, target: str) -> dict[str, Any]:
+    return {"source_labels": [f"__meta_kubernetes_{source}"], "target_label": target}
+
+
+PODS: Final[dict[str, Any]] = {
+    "job_name": PODS_JOB,
+    "relabel_configs": [
+        {
+            "source_labels": ["__meta_kubernetes_pod_phase"],
+            "regex": "Pending|Succeeded|Failed",
+            "action": "drop",
+        },
+        {"source_labels": ["__meta_kubernetes_pod_container_init"], "regex": "true", "action": "drop"},
+        {
+            "source_labels": [
+                "__meta_kubernetes_pod_annotation_prometheus_io_scrape",
+                "__meta_kubernetes_pod_container_port_name",
+            ],
+            "regex": "true;.*|;metrics",
+            "action": "keep",
+        },
+        {**_copied("pod_annotation_prometheus_io_path", "__metrics_path__"), "regex": "(.+)"},
+        {
+            "source_labels": [
+                "__meta_kubernetes_pod_ip",
+                "__meta_kubernetes_pod_annotation_prometheus_io_port",
+            ],
+            "regex": r"(.+);(\d+)",
+            "replacement": "$1:$2",
+            "target_label": "__address__",
+        },
+        _copied("namespace", "namespace"),
+        _copied("pod_name", "pod"),
+        _copied("pod_container_name", "container"),
+    ],
+}
+"""The pod job of the common charts. Ports of one container that end at one address are one target."""
+
+
+def _static_job(name: str, urls: Sequence[str]) -> dict[str, Any]:
+    """A job whose targets have paths of their own."""
+    groups = [
+        {"targets": [host], "labels": {"__metrics_path__": f"/{path}"}}
+        for host, _, path in (url.removeprefix("http://").partition("/") for url in urls)
+    ]
+    return {"job_name": name, "static_configs": groups}
+
+
+def find_prometheus(say: Say = lambda line: print(line, file=sys.stderr, flush=True)) -> Path:
+    """The program on PATH, or in the cache, where it is put if need be: that takes the machine's network.
+
+    Raises Missing, with the cure.
+    """
+    if on_path := shutil.which("prometheus"):
+        return Path(on_path)
+    folder = cache_home() / "prometheus"
+    program = folder / "usr" / "bin" / "prometheus"
+    if not program.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "fetch.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not program.exists():
+                say("fetching Prometheus (19 MB, the first time)")
+                _fetch(folder)
+    return program
+
+
+def _fetch(folder: Path) -> None:
+    for tool in ("apt-get", "dpkg-deb"):
+        if shutil.which(tool) is None:
+            raise Missing(f"prometheus is not on PATH, and there is no {tool} to fetch it: put it on PATH")
+    with TemporaryDirectory(dir=folder) as scratch:
+        command = ["apt-get", "download", "prometheus"]
+        done = subprocess.run(command, cwd=scratch, capture_output=True, text=True)
+        packages = list(Path(scratch).glob("*.deb"))
+        if done.returncode or not packages:
+            raise Missing(
+                "prometheus is not on PATH, and Debian's archive did not give it: run `apt-get update` as "
+                f"root, then `python -m tests.cluster.prometheus`\n{done.stderr.strip()}"
+            )
+        unpacked = Path(scratch) / "unpacked"
+        subprocess.run(["dpkg-deb", "-x", str(packages[0]), str(unpacked)], check=True)
+        (unpacked / "usr").rename(folder / "usr")
+
+
+if __name__ == "__main__":
+    print(find_prometheus())

@@ -1,0 +1,121 @@
+"""The model server of the tests behaves like MLServer, and misbehaves only as told."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.cluster.local_server import INFER, LocalServer
+from tests.cluster.servers.model_server import Behaviour, behaviour_of
+from tests.cluster.traffic import EXAMPLE, Fate, Traffic
+from tests.cluster.waiting import until
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+async def metrics(http: aiohttp.ClientSession, server: LocalServer) -> list[str]:
+    address, port = server.metrics
+    async with http.get(f"http://{address}:{port}/metrics") as answer:
+        return [line for line in (await answer.text()).splitlines() if not line.startswith("#")]
+
+
+async def status(http: aiohttp.ClientSession, server: LocalServer, path: str) -> int:
+    async with http.get(server.url + path) as answer:
+        return answer.status
+
+
+async def test_requests_are_counted_as_mlserver_counts_them(
+    http: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    async with LocalServer("v1", tmp_path, error_every=3) as server:
+        for _ in range(6):
+            async with http.post(server.url + INFER, json=EXAMPLE) as answer:
+                await answer.read()
+        await status(http, server, "/v2/models/iris/ready")
+        await status(http, server, "/v2/health/ready")
+        await status(http, server, "/no/such/path")
+        lines = await metrics(http, server)
+
+    route = 'app_name="mlserver",method="POST",path="/v2/models/{model_name}/infer"'
+    ready = 'app_name="mlserver",method="GET",path="/v2/models/{model_name}/ready"'
+    assert [line for line in lines if line.startswith("rest_server_requests_total")] == [
+        f'rest_server_requests_total{{{route},status_code="200"}} 4.0',
+        f'rest_server_requests_total{{{route},status_code="500"}} 2.0',
+        f'rest_server_requests_total{{{ready},status_code="200"}} 1.0',
+    ]
+    assert f'rest_server_request_duration_seconds_count{{{route},status_code="200"}} 4.0' in lines
+    assert 'model_infer_request_success_total{model="iris",version="None"} 4.0' in lines
+    assert 'model_infer_request_failure_total{model="iris",version="None"} 2.0' in lines
+    assert not [line for line in lines if "_created" in line]
+
+
+async def test_a_model_is_not_ready_while_it_loads(http: aiohttp.ClientSession, tmp_path: Path) -> None:
+    async with LocalServer("v1", tmp_path, load_seconds=0.5) as server:
+        assert await status(http, server, "/v2/health/live") == 200
+        assert await status(http, server, "/v2/health/ready") == 400
+
+        async def ready() -> int:
+            return await status(http, server, "/v2/health/ready")
+
+        await until(ready, lambda code: code == 200, within=5)
+
+
+async def test_behaviour_changes_while_it_runs(http: aiohttp.ClientSession, tmp_path: Path) -> None:
+    async with LocalServer("v1", tmp_path) as server:
+        await server.behave(ready=False, error_rate=1.0)
+
+        assert await status(http, server, "/v2/health/ready") == 400
+        async with http.post(server.url + INFER, json=EXAMPLE) as answer:
+            assert answer.status == 500
+
+
+async def test_sigterm_lets_requests_under_way_finish(tmp_path: Path) -> None:
+    async with LocalServer("v1", tmp_path, latency_seconds=0.5) as server:
+        async with Traffic(server.url + INFER, per_second=50, connections=5) as users:
+            await users.more(1)
+            asked = time.time()
+            server.program.send(signal.SIGTERM)
+            assert await server.program.wait() == 0
+        took = time.time() - asked
+
+    # Not those of the last moment: a connection that was not accepted yet is reset, as with any server.
+    under_way = [one for one in users.results.sent if one.at < asked - 0.1]
+    assert len(under_way) > 10
+    assert {one.fate for one in under_way} == {Fate.OK}, users.results.story()
+    assert took < 5
+
+
+async def test_a_crash_loses_what_is_under_way(tmp_path: Path) -> None:
+    async with (
+        LocalServer("v1", tmp_path, crash_after_seconds=1.0, latency_seconds=0.2) as server,
+        Traffic(server.url + INFER, per_second=50) as users,
+    ):
+        assert await server.program.wait() == 3
+        await users.more(5)
+
+    assert users.results.lost()[0].fate is Fate.TRANSPORT
+
+
+async def test_sigterm_can_be_ignored(tmp_path: Path) -> None:
+    async with LocalServer("v1", tmp_path, ignore_sigterm=True) as server:
+        server.program.send(signal.SIGTERM)
+
+        async with asyncio.timeout(5), aiohttp.ClientSession() as http:
+            assert await status(http, server, "/v2/health/live") == 200
+        await server.program.kill()
+
+
+def test_the_model_overrides_the_environment(tmp_path: Path) -> None:
+    (tmp_path / "behaviour.json").write_text('{"error_rate": 0.5}')
+
+    told = behaviour_of({"ERROR_RATE": "0.1", "LOAD_SECONDS": "2"}, tmp_path)
+
+    assert told == Behaviour(error_rate=0.5, load_seconds=2)
