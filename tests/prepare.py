@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from tests.cluster import binaries, envoy, network
+from tests.cluster import binaries, envoy, network, prometheus
 from tests.cluster.binaries import Missing
 from tests.cluster.modelserver import environment as modelserver
 
@@ -16,6 +16,7 @@ PARTS: Final[tuple[Callable[[], object], ...]] = (
     network.require,
     binaries.ready,
     envoy.find_envoy,
+    prometheus.find_prometheus,
     modelserver.ready,
 )
 

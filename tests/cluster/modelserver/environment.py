@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.cluster.binaries import Missing, Say, cache_home
+from tests.cluster.images import Image
 
 IMAGE: Final = "docker.io/seldonio/mlserver:1.7.1-sklearn"
 """The public image this environment stands in for."""
@@ -43,6 +44,13 @@ class Environment:
     def mlserver(self) -> Path:
         """MLServer's command line."""
         return self.root / "bin" / "mlserver"
+
+    @property
+    def image(self) -> Image:
+        """For the node's table, under `IMAGE`: as there, the models in /mnt/models are served."""
+        # One thread a library: pods share this machine's cores, and the default is a thread per core each.
+        threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        return Image(arguments=(str(self.mlserver), "start", "/mnt/models"), environment=threads)
 
 
 def ready(say: Say = lambda line: print(line, file=sys.stderr, flush=True)) -> Environment:
