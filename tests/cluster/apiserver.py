@@ -1,6 +1,6 @@
 """etcd and kube-apiserver, with RBAC on and an audit log of every request.
 
-Users: `admin`, by a token made at start; ServiceAccounts, by tokens the server itself mints. The server's
+Users: `USERS`, by tokens made at start; ServiceAccounts, by tokens the server itself mints. The server's
 certificate is its own; `ca` is what clients trust.
 """
 
@@ -20,7 +20,8 @@ from tests.cluster.network import GATEWAY, free_port
 from tests.cluster.processes import Program, answers
 
 SERVICE_ADDRESSES: Final = "10.96.0.0/16"
-ADMIN: Final = "admin"
+USERS: Final = ("admin", "controllers", "node")
+"""All may do everything; their names tell them apart in the audit log."""
 AUDIT_POLICY: Final = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
@@ -40,12 +41,11 @@ class ApiServer:
     host: str
     port: int
     ca: Path
-    admin_token: str
     audit_log: Path
     key: Path
     """Signs the tokens of ServiceAccounts."""
-    kubeconfig: Path
-    """The admin's, for programs inside the cluster's network."""
+    kubeconfigs: dict[str, Path]
+    """One for each of `USERS`, for programs inside the cluster's network."""
 
     @property
     def address(self) -> str:
@@ -57,7 +57,7 @@ async def api_server(binaries: Binaries, folder: Path) -> AsyncIterator[ApiServe
     """Start etcd and kube-apiserver with their files in the folder."""
     for name in ("logs", "certificates"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    token = secrets.token_urlsafe(24)
+    tokens = {user: secrets.token_urlsafe(24) for user in USERS}
     port, client_port, peer_port = _ports(3)
     storage = f"http://{GATEWAY}:{client_port}"
     async with Program(
@@ -67,7 +67,7 @@ async def api_server(binaries: Binaries, folder: Path) -> AsyncIterator[ApiServe
         ready=answers(f"{storage}/health"),
     ) as etcd:
         key = _private(folder / "service-accounts.key", service_account_key())
-        _private(folder / "tokens.csv", f"{token},{ADMIN},{ADMIN},system:masters\n")
+        _private(folder / "tokens.csv", _token_file(tokens))
         (folder / "audit-policy.yaml").write_text(yaml.safe_dump(AUDIT_POLICY))
         ca = folder / "certificates" / "apiserver.crt"
         async with Program(
@@ -82,12 +82,14 @@ async def api_server(binaries: Binaries, folder: Path) -> AsyncIterator[ApiServe
                 host=GATEWAY,
                 port=port,
                 ca=ca,
-                admin_token=token,
                 audit_log=folder / "audit.log",
                 key=key,
-                kubeconfig=kubeconfig.written(
-                    folder / "admin.kubeconfig", server=f"https://{GATEWAY}:{port}", token=token, ca=ca
-                ),
+                kubeconfigs={
+                    user: kubeconfig.written(
+                        folder / f"{user}.kubeconfig", server=f"https://{GATEWAY}:{port}", token=token, ca=ca
+                    )
+                    for user, token in tokens.items()
+                },
             )
 
 
@@ -136,6 +138,10 @@ def _server_command(binaries: Binaries, folder: Path, *, storage: str, port: int
         "--disable-admission-plugins=TaintNodesByCondition",
         "--allow-privileged=true",
     ]
+
+
+def _token_file(tokens: dict[str, str]) -> str:
+    return "".join(f"{token},{user},{user},system:masters\n" for user, token in tokens.items())
 
 
 def _private(path: Path, text: str) -> Path:

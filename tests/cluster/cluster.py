@@ -21,6 +21,8 @@ from tests.cluster.apiserver import ApiServer, api_server
 from tests.cluster.audit import AuditLog
 from tests.cluster.binaries import Binaries
 from tests.cluster.controllers import controllers
+from tests.cluster.images import Images
+from tests.cluster.node import Node
 from tests.cluster.processes import Program
 from tests.cluster.resources import CRDS, SERVICE_ACCOUNTS, Object
 
@@ -34,19 +36,30 @@ class Cluster:
     """A running cluster. Use as an async context manager; then `api` speaks as its admin.
 
     Args:
+        images: What pods may run; may be changed while the cluster runs.
         manifests: YAML files, or folders of them, applied before the cluster is ready.
+        capacity: What the node offers beside its generous CPU and memory, such as `nvidia.com/gpu`.
         folder: Where all files go; default: a temporary one, removed at the end.
     """
 
     api: Api
     server: ApiServer
     audit: AuditLog
+    node: Node
+    folder: Path
 
     def __init__(
-        self, binaries: Binaries, *, manifests: Iterable[Path] = (), folder: Path | None = None
+        self,
+        binaries: Binaries,
+        *,
+        images: Images | None = None,
+        manifests: Iterable[Path] = (),
+        capacity: Mapping[str, str] | None = None,
+        folder: Path | None = None,
     ) -> None:
         self.binaries = binaries
-        self._manifests = list(manifests)
+        self.images: Images = {} if images is None else images
+        self._manifests, self._capacity = list(manifests), capacity
         self._folder = folder
         self._stack = AsyncExitStack()
 
@@ -119,13 +132,13 @@ class Cluster:
     @property
     def kubeconfig(self) -> Path:
         """The admin's, for programs inside the cluster's network."""
-        return self.server.kubeconfig
+        return self.server.kubeconfigs["admin"]
 
     async def _start(self) -> None:
         temporary = tempfile.TemporaryDirectory(prefix="serin-cluster-", ignore_cleanup_errors=True)
         self.folder = self._folder or Path(self._stack.enter_context(temporary))
         self.server = await self.attach(api_server(self.binaries, self.folder))
-        self.api = await self.attach(Api(kubeconfig.access(self.server.kubeconfig)))
+        self.api = await self.attach(Api(kubeconfig.access(self.kubeconfig)))
         self.audit = AuditLog(self.server.audit_log, self.api)
         definitions = [
             self.binaries.gateway_api / f"gateway.networking.k8s.io_{kind}.yaml" for kind in GATEWAY_API_CRDS
@@ -133,6 +146,9 @@ class Cluster:
         async with asyncio.TaskGroup() as both:
             both.create_task(self.attach(controllers(self.binaries, self.server, self.folder)))
             both.create_task(self.install(*definitions, *self._manifests))
+        node_api = await self.attach(Api(kubeconfig.access(self.server.kubeconfigs["node"])))
+        node = Node(node_api, self.server, self.folder, images=self.images, capacity=self._capacity)
+        self.node = await self.attach(node)
 
 
 def documents(path: Path) -> list[Object]:

@@ -31,7 +31,7 @@ REQUESTS_PER_SECOND: Final = 500
 async def controllers(binaries: Binaries, server: ApiServer, folder: Path) -> AsyncIterator[None]:
     """Run both until the context is left."""
     common = [
-        f"--kubeconfig={server.kubeconfig}",
+        f"--kubeconfig={server.kubeconfigs['controllers']}",
         "--leader-elect=false",
         f"--kube-api-qps={REQUESTS_PER_SECOND}",
         f"--kube-api-burst={2 * REQUESTS_PER_SECOND}",

@@ -96,14 +96,15 @@ class Root:
         self.private.add(folder)
 
 
-def build_root(specification: dict[str, Any]) -> None:
-    # Sources are opened first: a volume mounted at /tmp would hide the next one's files.
-    binds = [(os.open(bind["source"], os.O_PATH), bind) for bind in specification["binds"]]
+def build_root(specification: dict[str, Any], folder: str) -> None:
     root = Root(specification["stage"])
+    # All sources are opened before the first mount: a volume at /tmp would hide the next one's files.
+    binds = [(os.open(bind["source"], os.O_PATH), bind) for bind in specification["binds"]]
     for source, bind in sorted(binds, key=lambda pair: pair[1]["target"].count("/")):
         root.bind(source, bind["target"], read_only=bind["readOnly"])
     for source, _ in binds:
         os.close(source)
+    root.make(folder, folder=True)
     name = specification["hostname"].encode()
     call("sethostname", name, len(name))
 
@@ -122,6 +123,7 @@ def join(pid: int) -> None:
 
 def main() -> None:
     specification = json.loads(sys.argv[1])
+    os.set_inheritable(specification["report"], False)
     call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != specification["parent"]:
         sys.exit(CANNOT_START)
@@ -132,13 +134,13 @@ def main() -> None:
         if pid := specification.get("join"):
             join(pid)
         if root := specification.get("root"):
-            build_root(root)
+            build_root(root, specification["folder"])
         if folder := specification.get("folder"):
             os.chdir(folder)
         command = specification["command"]
         os.execvp(command[0], command)  # noqa: S606 - what this script is for
     except OSError as error:
-        print(f"cannot start {specification['command'][0]!r}: {error}", file=sys.stderr)
+        os.write(specification["report"], f"cannot start {specification['command'][0]!r}: {error}".encode())
         sys.exit(CANNOT_START)
 
 

@@ -13,6 +13,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -105,6 +106,47 @@ def _system(name: str, *arguments: int) -> int:
     """Call a C function that returns 0 or sets errno; returns errno. Python 3.11 has no os.unshare."""
     library = ctypes.CDLL(None, use_errno=True)
     return 0 if getattr(library, name)(*arguments) == 0 else ctypes.get_errno()
+
+
+async def pod_network(address: str, link: str) -> int:
+    """A new network on the bridge with one address: an open file, which keeps it until it is closed.
+
+    `link` names the bridge's end, in up to 15 characters. There is no default route, so that a look-up of a
+    name outside fails at once instead of hanging.
+    """
+    loop = asyncio.get_running_loop()
+    made: asyncio.Future[int] = loop.create_future()
+
+    def work() -> None:
+        try:
+            network = _pod_network(address, link)
+        except (OSError, subprocess.CalledProcessError) as error:
+            loop.call_soon_threadsafe(made.set_exception, error)
+        else:
+            loop.call_soon_threadsafe(made.set_result, network)
+
+    # A thread of its own, which then ends: nobody else must find himself in the network it moves to.
+    threading.Thread(target=work, name=f"network {address}").start()
+    return await made
+
+
+def _pod_network(address: str, link: str) -> int:
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    try:
+        if code := _system("unshare", CLONE_NEWNET):
+            raise OSError(code, os.strerror(code))
+        network = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        ip(f"""
+            link set lo up
+            link add eth0 type veth peer name {link} netns {os.getpid()}
+            addr add {address}/{NETMASK_BITS} dev eth0
+            link set eth0 up
+        """)
+        _system("setns", home, CLONE_NEWNET)
+        ip(f"link set {link} master {BRIDGE} up")
+        return network
+    finally:
+        os.close(home)
 
 
 class Door:

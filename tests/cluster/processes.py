@@ -22,6 +22,10 @@ LOOK_EVERY_SECONDS = 0.05
 TAIL_LINES = 30
 
 
+class CannotStart(Exception):
+    """The program could not be started at all."""
+
+
 class Ended(Exception):
     """A program ended before it was ready; the text has the end of its log."""
 
@@ -36,21 +40,44 @@ async def launch(
 ) -> asyncio.subprocess.Process:
     """Start a program that dies with this process; its output is appended to the log.
 
+    Returns once the program itself runs. Raises CannotStart.
+
     `network` is an open network namespace to start it in, by default our own; `specification` is what else
     `launch.py` understands: `folder`, `root`, `join`.
     """
-    wanted = {"parent": os.getpid(), "command": [str(part) for part in command], "network": network}
-    with log.open("ab") as output:
-        return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", str(LAUNCHER), json.dumps({**wanted, **specification})),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env=dict(environment),
-            pass_fds=() if network is None else (network,),
-            # A session of its own: Ctrl-C in a terminal is for us, who stop things in order.
-            start_new_session=True,
-        )
+    # The launcher writes what went wrong into the pipe; if all goes well, the new program's start closes it.
+    reading, writing = os.pipe()
+    wanted = {"parent": os.getpid(), "command": [str(part) for part in command], "report": writing}
+    try:
+        with log.open("ab") as output:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-I", "-S", str(LAUNCHER)),
+                json.dumps({**wanted, "network": network, **specification}),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=dict(environment),
+                pass_fds=(writing,) if network is None else (writing, network),
+                # A session of its own: Ctrl-C in a terminal is for us, who stop things in order.
+                start_new_session=True,
+            )
+    finally:
+        os.close(writing)
+    if wrong := await _read_all(reading):
+        await process.wait()
+        raise CannotStart(wrong)
+    return process
+
+
+async def _read_all(pipe: int) -> str:
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(pipe, "rb")
+    )
+    try:
+        return (await reader.read()).decode()
+    finally:
+        transport.close()
 
 
 def kill_group(process: asyncio.subprocess.Process) -> None:
