@@ -49,16 +49,15 @@ async def concluded(story: Story) -> Summary:
             to_last_request=None,
         )
     log = await story.stage.witness.lost(len(results.sent))
-    charged = _by_time(results, third) if log is None else _by_log(log, third)
-    first = results.first_bad()
-    began = first.done if first else None
+    bad = charged(log, results, third)
+    began = min((one.done for one in results.lost(third.began)), default=None)
     return Summary(
         sent=len(results.sent),
         failed=len(results.lost()),
-        bad=len(charged),
+        bad=len(bad),
         to_route=_between(began, _zero_in_route(story, third, began)),
         to_data_plane=_between(began, story.stage.witness.zero_at(third.revision, began or 0)),
-        to_last_request=_between(began, max([*charged, *_reached(results, "3")], default=None)),
+        to_last_request=_between(began, max([*bad, *_reached(results, "3")], default=None)),
     )
 
 
@@ -71,25 +70,25 @@ def problems(chapters: Sequence[Chapter], summary: Summary) -> list[str]:
         if ends.get(version) != wanted
     ]
     for chapter in chapters:
-        if chapter.outcome == PROMOTED and not (chapter.judged and chapter.judged <= chapter.serving):
-            gone = len(chapter.judged - chapter.serving)
+        if chapter.outcome == PROMOTED and not chapter.judged:
+            found.append(f"version {chapter.version}: no pod was seen while it was judged")
+        if gone := len(chapter.judged - chapter.serving) if chapter.outcome == PROMOTED else 0:
             found.append(
                 f"version {chapter.version}: {gone} of {len(chapter.judged)} judged pods do not serve"
             )
+    if ends.get("3") == ROLLED_BACK and not summary.bad:
+        found.append("version 3 gave no bad answer, so nothing was proved")
     if summary.elsewhere:
         found.append(f"{summary.elsewhere} requests failed that version 3 does not explain")
     return found
 
 
-def _by_log(log: Sequence[Lost], third: Chapter) -> list[float]:
-    return [one.at for one in log if one.revision == third.revision]
-
-
-def _by_time(results: Results, third: Chapter) -> list[float]:
+def charged(log: Sequence[Lost] | None, results: Results, third: Chapter) -> list[float]:
+    """When the failed requests were sent that version 3 got: by the data plane's log, else by time."""
+    if log is not None:
+        return [one.at for one in log if one.revision == third.revision]
     reached = _reached(results, "3")
-    if not reached:
-        return []
-    return [one.at for one in results.lost(since=third.began) if one.at <= max(reached) + 1]
+    return [one.at for one in results.lost(third.began, max(reached) + 1)] if reached else []
 
 
 def _reached(results: Results, version: str) -> list[float]:
