@@ -11,11 +11,14 @@ from typing import Any, Final, Self
 import aiohttp
 
 from tests.cluster.endpoints import Endpoint
+from tests.cluster.images import Image
 from tests.cluster.network import free_port
 from tests.cluster.processes import Program, answers
 
 LOOPBACK: Final = "127.0.0.1"
 SCRIPT: Final = Path(__file__).parent / "servers" / "model_server.py"
+IMAGE: Final = Image(entrypoint=(sys.executable, str(SCRIPT)))
+"""The model server for pods: an entry of the cluster's table of images."""
 INFER: Final = "/v2/models/iris/infer"
 
 

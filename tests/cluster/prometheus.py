@@ -1,9 +1,9 @@
 """Prometheus for the test cluster, found or fetched, scraping pods the way most clusters do.
 
 The program is the one on PATH, or Debian's package unpacked into the user's cache: nothing is installed.
-Pods are discovered by a ServiceAccount's token; scraped are those annotated `prometheus.io/scrape: "true"`
-and container ports named `metrics`, with the labels namespace, pod and container. It can be stopped and
-started again over the same data, as tests of missing data need.
+Scraped are pods annotated `prometheus.io/scrape: "true"` and container ports named `metrics`, with the labels
+namespace, pod and container. It can be stopped and started again over the same data, as tests of missing data
+need. Which pods there are is `discovery`'s.
 """
 
 import fcntl
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -20,28 +21,22 @@ from typing import Any, Final, Self
 import aiohttp
 import yaml
 
+from tests.cluster.api import Api
 from tests.cluster.binaries import Missing, Say, cache_home
+from tests.cluster.discovery import META, PodDiscovery
 from tests.cluster.network import GATEWAY, free_port
 from tests.cluster.processes import Program, answers
 from tests.cluster.waiting import until
 
 PODS_JOB: Final = "kubernetes-pods"
-DISCOVERY_RULES: Final[list[dict[str, Any]]] = [
-    {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}
-]
-"""What the ServiceAccount may do whose token is given to Prometheus."""
-
-Series = dict[str, str]
 
 
 class Prometheus:
-    """A running Prometheus; `async with Prometheus(folder, ...) as prometheus`.
+    """A running Prometheus; `async with Prometheus(api, folder) as prometheus`.
 
     Args:
+        api: By which pods are discovered, as a user who may list and watch them.
         folder: For its data, configuration and log.
-        server: The API server's address.
-        token: A bearer token that may list and watch pods (`DISCOVERY_RULES`).
-        ca: The API server's certificate authority.
         scrape_seconds: The scrape interval of everything.
         targets: Further jobs by name, each with the URLs of its metrics.
         host: Where it listens.
@@ -49,53 +44,38 @@ class Prometheus:
 
     def __init__(
         self,
+        api: Api,
         folder: Path,
         *,
-        server: str,
-        token: str,
-        ca: Path,
         scrape_seconds: int = 5,
         targets: Mapping[str, Sequence[str]] | None = None,
         host: str = GATEWAY,
     ) -> None:
         self._folder = folder
-        self._token = token
-        discovery = {
-            "role": "pod",
-            "api_server": server,
-            "authorization": {"type": "Bearer", "credentials_file": str(folder / "token")},
-            "tls_config": {"ca_file": str(ca)},
-        }
+        self._discovery = PodDiscovery(api, folder / "pods.json")
         jobs = [_static_job(name, urls) for name, urls in (targets or {}).items()]
         self._config = {
-            "global": {
-                "scrape_interval": f"{scrape_seconds}s",
-                "scrape_timeout": f"{min(scrape_seconds, 10)}s",
-            },
-            "scrape_configs": [{**PODS, "kubernetes_sd_configs": [discovery]}, *jobs],
+            "global": {"scrape_interval": f"{scrape_seconds}s", "scrape_timeout": f"{scrape_seconds}s"},
+            "scrape_configs": [{**PODS, "file_sd_configs": [{"files": [str(folder / "pods.json")]}]}, *jobs],
         }
         self._listen = f"{host}:{free_port(host)}"
         self.url = f"http://{self._listen}"
 
     async def __aenter__(self) -> Self:
         self._folder.mkdir(parents=True, exist_ok=True)
-        token = self._folder / "token"
-        token.touch(mode=0o600)
-        token.write_text(self._token)
         (self._folder / "prometheus.yml").write_text(yaml.safe_dump(self._config))
-        self._http = aiohttp.ClientSession(self.url)
-        try:
+        async with AsyncExitStack() as exit_:
+            self._http = await exit_.enter_async_context(aiohttp.ClientSession(self.url))
+            await exit_.enter_async_context(self._discovery)
             await self.start()
-        except BaseException:
-            await self._http.close()
-            raise
+            self._exit = exit_.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
-        await self._http.close()
+        await self._exit.aclose()
 
     async def start(self) -> None:
         """Start it over the data there is; it listens where it did before."""
@@ -149,22 +129,22 @@ class Prometheus:
 
 
 def _copied(source: str, target: str) -> dict[str, Any]:
-    return {"source_labels": [f"__meta_kubernetes_{source}"], "target_label": target}
+    return {"source_labels": [META + source], "target_label": target}
 
 
 PODS: Final[dict[str, Any]] = {
     "job_name": PODS_JOB,
     "relabel_configs": [
         {
-            "source_labels": ["__meta_kubernetes_pod_phase"],
+            "source_labels": [META + "pod_phase"],
             "regex": "Pending|Succeeded|Failed",
             "action": "drop",
         },
-        {"source_labels": ["__meta_kubernetes_pod_container_init"], "regex": "true", "action": "drop"},
+        {"source_labels": [META + "pod_container_init"], "regex": "true", "action": "drop"},
         {
             "source_labels": [
-                "__meta_kubernetes_pod_annotation_prometheus_io_scrape",
-                "__meta_kubernetes_pod_container_port_name",
+                META + "pod_annotation_prometheus_io_scrape",
+                META + "pod_container_port_name",
             ],
             "regex": "true;.*|;metrics",
             "action": "keep",
@@ -172,8 +152,8 @@ PODS: Final[dict[str, Any]] = {
         {**_copied("pod_annotation_prometheus_io_path", "__metrics_path__"), "regex": "(.+)"},
         {
             "source_labels": [
-                "__meta_kubernetes_pod_ip",
-                "__meta_kubernetes_pod_annotation_prometheus_io_port",
+                META + "pod_ip",
+                META + "pod_annotation_prometheus_io_port",
             ],
             "regex": r"(.+);(\d+)",
             "replacement": "$1:$2",
@@ -226,12 +206,8 @@ def _fetch(folder: Path) -> None:
         if done.returncode or not packages:
             raise Missing(
                 "prometheus is not on PATH, and Debian's archive did not give it: run `apt-get update` as "
-                f"root, then `python -m tests.cluster.prometheus`\n{done.stderr.strip()}"
+                f"root, then `make setup`\n{done.stderr.strip()}"
             )
         unpacked = Path(scratch) / "unpacked"
         subprocess.run(["dpkg-deb", "-x", str(packages[0]), str(unpacked)], check=True)
         (unpacked / "usr").rename(folder / "usr")
-
-
-if __name__ == "__main__":
-    print(find_prometheus())
