@@ -176,7 +176,7 @@ class Container:
         finally:
             probing.cancel()
             kill_group(process)
-            await asyncio.wait([probing])
+            await asyncio.gather(probing, return_exceptions=True)
         self._ended(process.returncode or 0)
 
     def _ended(self, returned: int) -> None:
@@ -197,7 +197,8 @@ class Container:
                 folder=start.folder,
             )
             try:
-                return await asyncio.wait_for(process.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    return await process.wait()
             finally:
                 kill_group(process)
 
@@ -257,8 +258,10 @@ class Container:
             self._pod.note("Warning", "FailedPreStopHook", wrong)
         if grace > 0 and process.returncode is None:
             process.terminate()
+            # Not wait_for: in Python 3.11 it may swallow the cancellation that the end of the process brings.
             with suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), max(LEAST_GRACE_SECONDS, deadline - clock()))
+                async with asyncio.timeout(max(LEAST_GRACE_SECONDS, deadline - clock())):
+                    await process.wait()
         kill_group(process)
         await process.wait()
 

@@ -158,7 +158,8 @@ class Program:
         if self.exit_code is None:
             self._process.terminate()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._process.wait(), self._grace)
+                async with asyncio.timeout(self._grace):
+                    await self._process.wait()
         await self.kill()
 
     def tail(self, lines: int = TAIL_LINES) -> str:
