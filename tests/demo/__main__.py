@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import signal
 import sys
 import tempfile
 from contextlib import AsyncExitStack
@@ -9,44 +10,71 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.cluster import binaries, network
+from tests.cluster import binaries, network, prometheus
 from tests.cluster.binaries import Binaries, Missing
 from tests.cluster.modelserver import environment as modelserver
 from tests.cluster.modelserver.environment import Environment
 from tests.cluster.waiting import NotInTime
-from tests.demo import here, models, summary
+from tests.demo import here, models, summary, there
 from tests.demo.record import Record
 from tests.demo.screen import Screen
 from tests.demo.story import Stage, Story
+from tests.demo.users import Users
 
 
 def main() -> int:
     """Returns the exit code: 0 only if everything went as it should."""
     options = _parser().parse_args()
-    console = Console(width=None if sys.stdout.isatty() else 110)
-    screen = Screen(console)
+    screen = Screen(Console(width=None if sys.stdout.isatty() else 110))
     try:
         installed = modelserver.ready(screen.say)
+        if options.context:
+            return asyncio.run(_there(screen, installed, options))
         network.require()
         found = binaries.ready(screen.say)
+        prometheus.find_prometheus(screen.say)
+        doors = here.Doors() if options.keep else None
         network.enter()
-        return asyncio.run(_on_this_machine(screen, found, installed, keep=options.keep))
+        return asyncio.run(_here(screen, found, installed, doors))
     except Missing as missing:
-        screen.say(f"The demo cannot run here: {missing}")
+        screen.say(f"The demo cannot run: {missing}")
         return 2
 
 
-async def _on_this_machine(screen: Screen, found: Binaries, installed: Environment, *, keep: bool) -> int:
+async def _here(screen: Screen, found: Binaries, installed: Environment, doors: here.Doors | None) -> int:
     async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="serin-demo-")))
-        screen.say("Training versions 1 and 2, and 3, which is broken")
-        trained = await models.trained(installed.python, folder)
+        trained = await _trained(stack, screen, installed)
         screen.say("Starting a cluster: control plane, node, gateway, Prometheus, operator")
         running = await stack.enter_async_context(here.cluster(found, installed))
-        code = await _told(screen, await here.stage(running), trained)
-        if keep:
-            screen.say("kept")
+        place = await here.place(running)
+        code = await _told(screen, place.stage, trained)
+        if doors:
+            async with doors.opened(place) as how, Users(place.stage.address, trained.flowers):
+                screen.say(how)
+                await _interrupted()
         return code
+
+
+async def _there(screen: Screen, installed: Environment, options: argparse.Namespace) -> int:
+    async with AsyncExitStack() as stack:
+        trained = await _trained(stack, screen, installed)
+        about = there.Options(
+            context=options.context,
+            namespace=options.namespace,
+            prometheus=options.prometheus,
+            gateway=options.gateway,
+            url=options.url,
+            scrape_seconds=options.scrape_seconds,
+            keep=options.keep,
+        )
+        stage = await there.stage(stack, about, trained.folder, screen.say)
+        return await _told(screen, stage, trained)
+
+
+async def _trained(stack: AsyncExitStack, screen: Screen, installed: Environment) -> models.Models:
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="serin-demo-")))
+    screen.say("Training versions 1 and 2, and version 3, which is broken")
+    return await models.trained(installed.python, folder)
 
 
 async def _told(screen: Screen, stage: Stage, trained: models.Models) -> int:
@@ -65,6 +93,14 @@ async def _told(screen: Screen, stage: Stage, trained: models.Models) -> int:
         found += summary.problems(story.chapters, end)
         screen.conclude(story, end, found)
         return 1 if found else 0
+
+
+async def _interrupted() -> None:
+    """Wait for Ctrl-C, or to be asked to end."""
+    stop = asyncio.Event()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+    await stop.wait()
 
 
 def _parser() -> argparse.ArgumentParser:

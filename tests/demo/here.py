@@ -3,19 +3,22 @@
 import json
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
+from tests.cluster import kubeconfig, network
 from tests.cluster.binaries import Binaries
 from tests.cluster.cluster import Cluster
 from tests.cluster.envoy import Envoy
 from tests.cluster.gateway import Gateway
 from tests.cluster.modelserver.environment import IMAGE, Environment
 from tests.cluster.network import GATEWAY
-from tests.cluster.prometheus import DISCOVERY_RULES, Prometheus
-from tests.cluster.resources import SERVICE_ACCOUNTS, Object
+from tests.cluster.prometheus import Prometheus
+from tests.cluster.resources import SERVICE_ACCOUNTS
 from tests.cluster.waiting import NotInTime, until
 from tests.demo import models
 from tests.demo.story import Lost, Stage
@@ -29,10 +32,31 @@ MANIFESTS: Final = (
 )
 """All of an installation but the Deployment: the operator runs as a process here."""
 NAMESPACE: Final = "demo"
-RBAC: Final = "rbac.authorization.k8s.io/v1"
 HOST: Final = "iris.example.com"
+SCRAPE_SECONDS: Final = 5
 FLUSHED_SECONDS: Final = 12.0
 """Envoy writes its access log every ten seconds."""
+
+
+REACH: Final = """
+Everything stays up, with users who ask, until Ctrl-C. In another terminal:
+
+  export KUBECONFIG={file}
+  kubectl get mdep
+  kubectl describe mdep iris
+  curl -H 'Host: {host}' http://127.0.0.1:{users}/v2/models/iris
+
+Prometheus is at http://127.0.0.1:{prometheus}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The cluster, the stage in it, and Prometheus' address."""
+
+    running: Cluster
+    stage: Stage
+    prometheus: str
 
 
 @asynccontextmanager
@@ -42,18 +66,19 @@ async def cluster(binaries: Binaries, installed: Environment) -> AsyncIterator[C
         yield running
 
 
-async def stage(running: Cluster) -> Stage:
+async def place(running: Cluster) -> Place:
     """Attach gateway, Prometheus and operator to a cluster, and make the demo's namespace."""
     access_log = running.folder / "access.log"
     envoy = await running.attach(Envoy(running.folder / "envoy", address=GATEWAY, access_log=access_log))
     gateway = await running.attach(Gateway(running.api, envoy))
-    prometheus = await running.attach(await _prometheus(running))
+    prometheus = Prometheus(running.api, running.folder / "prometheus", scrape_seconds=SCRAPE_SECONDS)
+    await running.attach(prometheus)
     account = await running.service_account_kubeconfig("serin-system", "serin")
-    command = [sys.executable, "-m", "serin", "run", f"--prometheus={prometheus.url}"]
+    command = [sys.executable, "-m", "serin", "run", *judged_by(prometheus.url, SCRAPE_SECONDS)]
     await running.attach(running.program("serin", command, kubeconfig=account))
     await running.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
     await running.api.until(SERVICE_ACCOUNTS, "default", bool, NAMESPACE)
-    return Stage(
+    told = Stage(
         api=running.api,
         namespace=NAMESPACE,
         manifest=models.MANIFEST.read_text(),
@@ -61,31 +86,42 @@ async def stage(running: Cluster) -> Stage:
         witness=GatewayWitness(gateway, access_log),
         routes=True,
     )
+    return Place(running, told, prometheus.url)
 
 
-async def _prometheus(running: Cluster) -> Prometheus:
-    """Prometheus as an account that may discover pods."""
-    account = {"name": "prometheus", "namespace": "monitoring"}
-    role = {"apiVersion": RBAC, "kind": "ClusterRole", "metadata": {"name": "prometheus"}}
-    bodies: list[Object] = [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": account["namespace"]}},
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account},
-        {**role, "rules": DISCOVERY_RULES},
-        {
-            **role,
-            "kind": "ClusterRoleBinding",
-            "roleRef": {"apiGroup": RBAC.split("/")[0], "kind": "ClusterRole", "name": "prometheus"},
-            "subjects": [{"kind": "ServiceAccount", **account}],
-        },
-    ]
-    for body in bodies:
-        await running.api.apply(body)
-    return Prometheus(
-        running.folder / "prometheus",
-        server=running.server.address,
-        token=await running.service_account_token(account["namespace"], account["name"]),
-        ca=running.server.ca,
-    )
+def judged_by(prometheus: str, scrape_seconds: int) -> list[str]:
+    """What the operator is told of a Prometheus."""
+    return [f"--prometheus={prometheus}", f"--scrape-interval={scrape_seconds}"]
+
+
+class Doors:
+    """Ways from the machine into the cluster's network; to be made before the process moves there."""
+
+    def __init__(self) -> None:
+        self._api, self._users, self._prometheus = network.Door(), network.Door(), network.Door()
+
+    @asynccontextmanager
+    async def opened(self, place: Place) -> AsyncIterator[str]:
+        """Open them; yields what a person has to type to get in."""
+        server = place.running.server
+        targets = (
+            (self._api, server.address),
+            (self._users, place.stage.address.url),
+            (self._prometheus, place.prometheus),
+        )
+        async with AsyncExitStack() as stack:
+            for door, target in targets:
+                url = urlsplit(target)
+                await stack.enter_async_context(door.to(url.hostname or "", url.port or 0))
+            file = kubeconfig.written(
+                place.running.folder / "outside.kubeconfig",
+                server=f"https://127.0.0.1:{self._api.port}",
+                token=server.admin_token,
+                ca=server.ca,
+                namespace=NAMESPACE,
+                tls_name=server.host,
+            )
+            yield REACH.format(file=file, users=self._users.port, prometheus=self._prometheus.port, host=HOST)
 
 
 class GatewayWitness:

@@ -16,7 +16,6 @@ from tests.demo.record import Record, Seen
 from tests.demo.users import Address, Users, until_answered
 
 PER_SECOND: Final = 80
-FIRST_WITHIN: Final = 180
 CHANGE_WITHIN: Final = 300
 SETTLED_REQUESTS: Final = 800
 """Asked before the first change and after the last: ten seconds' worth."""
@@ -51,6 +50,8 @@ class Stage:
     witness: Witness
     routes: bool
     """An HTTPRoute divides the traffic, and can be watched."""
+    first_within: float = 180
+    """Seconds the first version may take: its image may have to be fetched."""
 
 
 @dataclass(slots=True)
@@ -87,7 +88,7 @@ class Story:
     async def tell(self, say: Callable[[str], None]) -> None:
         """Tell all three chapters. Raises NotInTime where one does not come to its end."""
         say(f"The ModelDeployment of version 1:\n{self.stage.manifest}")
-        await self._chapter("1", FIRST_WITHIN)
+        await self._chapter("1", self.stage.first_within)
         await until_answered(self.stage.address, self.models.flowers[0])
         async with Users(self.stage.address, self.models.flowers, per_second=PER_SECOND) as users:
             self.users = users
