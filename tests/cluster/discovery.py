@@ -4,7 +4,6 @@ Debian builds Prometheus without Kubernetes discovery. The meta labels are the s
 real clusters work unchanged; a file that is replaced takes effect at once, as a watch event would.
 """
 
-import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from tests.cluster.api import Api
-from tests.cluster.mirror import Key, changes, key_of
+from tests.cluster.mirror import Mirror
 from tests.cluster.resources import PODS, Object
 
 META: Final = "__meta_kubernetes_"
@@ -27,46 +26,26 @@ class PodDiscovery:
     """Keeps a file of all pods' targets; a context manager, complete when entered."""
 
     def __init__(self, api: Api, file: Path) -> None:
-        self._api = api
+        self._pods = Mirror(api, PODS, changed=self._write)
         self._file = file
-        self._targets: dict[Key, list[Object]] = {}
+        self._written: list[Object] | None = None
 
     async def __aenter__(self) -> Self:
-        synced = asyncio.get_running_loop().create_future()
-        self._follower = asyncio.create_task(self._follow(synced))
-        await asyncio.wait({self._follower, synced}, return_when=asyncio.FIRST_COMPLETED)
-        if self._follower.done():
-            self._follower.result()
+        await self._pods.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._follower.cancel()
-        await asyncio.gather(self._follower, return_exceptions=True)
-
-    async def _follow(self, synced: asyncio.Future[None]) -> None:
-        async for change in changes(self._api, PODS):
-            match change.type:
-                case "SYNCED":
-                    self._write()
-                    if not synced.done():
-                        synced.set_result(None)
-                    continue
-                case "DELETED":
-                    found: list[Object] = []
-                case _:
-                    found = list(targets(change.object))
-            key = key_of(change.object)
-            if found != self._targets.get(key, []):
-                self._targets[key] = found
-                if synced.done():
-                    self._write()
+        await self._pods.__aexit__(kind, error, trace)
 
     def _write(self) -> None:
-        beside = self._file.with_suffix(".new")
-        beside.write_text(json.dumps([target for found in self._targets.values() for target in found]))
-        beside.rename(self._file)
+        found = [target for pod in self._pods.objects.values() for target in targets(pod)]
+        if found != self._written:
+            beside = self._file.with_suffix(".new")
+            beside.write_text(json.dumps(found))
+            beside.rename(self._file)
+            self._written = found
 
 
 def targets(pod: Object) -> Iterator[Object]:

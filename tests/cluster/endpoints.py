@@ -4,7 +4,6 @@
 straight to a Service.
 """
 
-import asyncio
 import random
 import socket
 from collections.abc import Callable, Iterable
@@ -14,7 +13,7 @@ from typing import NamedTuple, Self
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from tests.cluster.api import Api
-from tests.cluster.mirror import Key, changes, key_of
+from tests.cluster.mirror import Mirror
 from tests.cluster.resources import ENDPOINT_SLICES, Object
 from tests.cluster.waiting import until
 
@@ -67,32 +66,24 @@ class ServiceResolver(AbstractResolver):
     def __init__(
         self, api: Api, service: str, *, namespace: str, port_name: str | None = None, seed: int = 0
     ) -> None:
-        self._api = api
-        self._service = service
-        self._namespace = namespace
+        labels = f"{SERVICE_LABEL}={service}"
+        self._slices = Mirror(api, ENDPOINT_SLICES, namespace=namespace, labels=labels)
+        self._service = f"{namespace}/{service}"
         self._port_name = port_name
         self._random = random.Random(seed)
-        self._slices: dict[Key, Object] = {}
-        self._synced = asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        self._follower = asyncio.create_task(self._follow())
-        synced = asyncio.create_task(self._synced.wait())
-        await asyncio.wait({self._follower, synced}, return_when=asyncio.FIRST_COMPLETED)
-        synced.cancel()
-        if self._follower.done():
-            self._follower.result()
+        await self._slices.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._follower.cancel()
-        await asyncio.gather(self._follower, return_exceptions=True)
+        await self._slices.__aexit__(kind, error, trace)
 
     @property
     def endpoints(self) -> frozenset[Endpoint]:
-        return ready_or_last_resort(self._slices.values(), self._port_name)
+        return ready_or_last_resort(self._slices.objects.values(), self._port_name)
 
     async def until(
         self, holds: Callable[[frozenset[Endpoint]], object], *, within: float = 30
@@ -109,7 +100,7 @@ class ServiceResolver(AbstractResolver):
     ) -> list[ResolveResult]:
         endpoints = sorted(self.endpoints)
         if not endpoints:
-            raise ConnectionRefusedError(f"Service {self._namespace}/{self._service} has no endpoint")
+            raise ConnectionRefusedError(f"Service {self._service} has no endpoint")
         chosen = self._random.choice(endpoints)
         return [
             ResolveResult(
@@ -124,13 +115,3 @@ class ServiceResolver(AbstractResolver):
 
     async def close(self) -> None:
         """Nothing: many connectors share this resolver, and leaving its context ends it."""
-
-    async def _follow(self) -> None:
-        labels = f"{SERVICE_LABEL}={self._service}"
-        async for change in changes(self._api, ENDPOINT_SLICES, self._namespace, labels=labels):
-            if change.type == "SYNCED":
-                self._synced.set()
-            elif change.type == "DELETED":
-                self._slices.pop(key_of(change.object), None)
-            else:
-                self._slices[key_of(change.object)] = change.object

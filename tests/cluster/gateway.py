@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -23,7 +23,7 @@ import aiohttp
 from tests.cluster import routing
 from tests.cluster.api import Api, ApiError, Patch
 from tests.cluster.envoy import Envoy
-from tests.cluster.mirror import Key, changes, key_of
+from tests.cluster.mirror import Key, Mirror
 from tests.cluster.resources import (
     ENDPOINT_SLICES,
     GATEWAY_CLASSES,
@@ -31,7 +31,6 @@ from tests.cluster.resources import (
     HTTP_ROUTES,
     SERVICES,
     Object,
-    Resource,
 )
 from tests.cluster.routing import PUBLIC, Finding, View
 from tests.cluster.waiting import until
@@ -85,27 +84,24 @@ class Gateway:
         self._delay = delay_seconds
         self._report = report
         self._random = random.Random(seed)
-        self._view = View()
-        self._changed, self._free = asyncio.Event(), asyncio.Event()
+        self._to_apply, self._to_report, self._free = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._free.set()
+        self._routes = Mirror(api, HTTP_ROUTES, changed=self._seen)
+        self._services = Mirror(api, SERVICES, changed=self._seen)
+        self._slices = Mirror(api, ENDPOINT_SLICES, changed=self._to_apply.set)
+        self._view = View(self._routes.objects, self._services.objects, self._slices.objects)
         self.history: list[Applied] = []
         """Every route version that Envoy served, in the order it did."""
 
     async def __aenter__(self) -> Self:
         await self._install()
-        kinds = (
-            (HTTP_ROUTES, self._view.routes),
-            (SERVICES, self._view.services),
-            (ENDPOINT_SLICES, self._view.slices),
-        )
-        synced = [asyncio.Event() for _ in kinds]
-        self._tasks = [
-            asyncio.create_task(self._follow(resource, objects, event))
-            for (resource, objects), event in zip(kinds, synced, strict=True)
-        ]
-        for event in synced:
-            await event.wait()
-        self._tasks.append(asyncio.create_task(self._apply_changes()))
+        async with AsyncExitStack() as exit_:
+            for mirror in (self._routes, self._services, self._slices):
+                await exit_.enter_async_context(mirror)
+            self._exit = exit_.pop_all()
+        self._tasks = [asyncio.create_task(self._apply_changes())]
+        if self._report is Report.ACCEPTED:
+            self._tasks.append(asyncio.create_task(self._report_changes()))
         return self
 
     async def __aexit__(
@@ -113,7 +109,9 @@ class Gateway:
     ) -> None:
         for task in self._tasks:
             task.cancel()
-        for outcome in await asyncio.gather(*self._tasks, return_exceptions=True):
+        outcomes = await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._exit.aclose()
+        for outcome in outcomes:
             if isinstance(outcome, Exception):
                 raise outcome
 
@@ -142,25 +140,22 @@ class Gateway:
         assert found is not None
         return found
 
-    async def _follow(self, resource: Resource, objects: dict[Key, Object], synced: asyncio.Event) -> None:
-        async for change in changes(self._api, resource):
-            match change.type:
-                case "SYNCED":
-                    synced.set()
-                case "DELETED":
-                    objects.pop(key_of(change.object), None)
-                case _:
-                    objects[key_of(change.object)] = change.object
-            self._changed.set()
-            if self._report is Report.ACCEPTED and resource != ENDPOINT_SLICES and synced.is_set():
-                await self._report_on(dict(self._view.routes))
+    def _seen(self) -> None:
+        self._to_apply.set()
+        self._to_report.set()
+
+    async def _report_changes(self) -> None:
+        while True:
+            await self._to_report.wait()
+            self._to_report.clear()
+            await self._report_on(dict(self._view.routes))
 
     async def _apply_changes(self) -> None:
         while True:
-            await self._changed.wait()
+            await self._to_apply.wait()
             await asyncio.sleep(self._random.uniform(0, self._delay))
             await self._free.wait()
-            self._changed.clear()
+            self._to_apply.clear()
             routes, wanted = dict(self._view.routes), routing.data_plane(self._view)
             await self._envoy.apply(wanted)
             self._remember(routes)

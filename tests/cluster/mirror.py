@@ -1,12 +1,13 @@
-"""What a controller's cache is fed with: every change of a collection, over lost connections and restarts.
+"""A live copy of a collection, as controllers keep one, over lost connections and restarts of the server.
 
-`api.Api.watch` follows one connection's history and leaves gaps to its caller; here a gap is closed: what
-disappeared unseen is reported as deleted.
+`api.Api.watch` follows one connection's history and leaves its gaps to the caller; here they are closed: what
+disappeared unseen is dropped.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import NamedTuple
+from collections.abc import Callable
+from types import TracebackType
+from typing import NamedTuple, Self
 
 import aiohttp
 
@@ -27,26 +28,67 @@ def key_of(body: Object) -> Key:
     return Key(body["metadata"].get("namespace", ""), body["metadata"]["name"])
 
 
-async def changes(
-    api: Api, resource: Resource, namespace: str | None = None, *, labels: str = ""
-) -> AsyncIterator[Change]:
-    """ADDED, MODIFIED and DELETED without end or gap; SYNCED whenever everything that exists was given."""
-    known: dict[Key, Object] = {}
-    while True:
-        try:
-            async for change in api.watch(resource, namespace, labels=labels):
-                if change.type == "SYNCED":
-                    present = {key_of(body) for body in await api.list(resource, namespace, labels=labels)}
-                    for gone in known.keys() - present:
-                        yield Change("DELETED", known.pop(gone))
-                elif change.type == "DELETED":
-                    known.pop(key_of(change.object), None)
-                else:
-                    known[key_of(change.object)] = change.object
-                yield change
-        except (aiohttp.ClientError, OSError, TimeoutError):
-            await asyncio.sleep(RETRY_SECONDS)
-        except ApiError as error:
-            if error.code < 500:
-                raise
-            await asyncio.sleep(RETRY_SECONDS)
+class Mirror:
+    """The objects of a collection by key, complete when entered and then kept up to date.
+
+    Args:
+        changed: Called after each change, and whenever the copy is complete (again).
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        labels: str = "",
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.objects: dict[Key, Object] = {}
+        self._api, self._resource = api, resource
+        self._namespace, self._labels = namespace, labels
+        self._changed = changed
+        self._complete = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        self._follower = asyncio.create_task(self._follow())
+        complete = asyncio.create_task(self._complete.wait())
+        await asyncio.wait({self._follower, complete}, return_when=asyncio.FIRST_COMPLETED)
+        complete.cancel()
+        if self._follower.done():
+            self._follower.result()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._follower.cancel()
+        (outcome,) = await asyncio.gather(self._follower, return_exceptions=True)
+        if isinstance(outcome, Exception):
+            raise outcome
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                async for change in self._api.watch(self._resource, self._namespace, labels=self._labels):
+                    await self._take(change)
+            except (aiohttp.ClientError, OSError, TimeoutError):
+                await asyncio.sleep(RETRY_SECONDS)
+            except ApiError as error:
+                if error.code < 500:
+                    raise
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _take(self, change: Change) -> None:
+        match change.type:
+            case "SYNCED":
+                listed = await self._api.list(self._resource, self._namespace, labels=self._labels)
+                for gone in self.objects.keys() - {key_of(body) for body in listed}:
+                    del self.objects[gone]
+                self._complete.set()
+            case "DELETED":
+                self.objects.pop(key_of(change.object), None)
+            case _:
+                self.objects[key_of(change.object)] = change.object
+        if self._complete.is_set():
+            self._changed()

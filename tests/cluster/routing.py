@@ -7,7 +7,7 @@ request headers; a route that asks for more is not accepted, rather than half ob
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from tests.cluster import endpoints
@@ -22,13 +22,13 @@ FILTERS: Final = {"RequestMirror", "RequestHeaderModifier"}
 MILLION: Final = 1_000_000
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class View:
     """The objects a gateway goes by."""
 
-    routes: dict[Key, Object] = field(default_factory=dict)
-    services: dict[Key, Object] = field(default_factory=dict)
-    slices: dict[Key, Object] = field(default_factory=dict)
+    routes: Mapping[Key, Object]
+    services: Mapping[Key, Object]
+    slices: Mapping[Key, Object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +95,17 @@ def weights(route: Object) -> dict[str, int]:
 def data_plane(view: View) -> DataPlane:
     """What Envoy must serve: one cluster for each backend that is named, at whatever weight."""
     routes = [one for _, one in sorted(view.routes.items()) if attached(one) and accepted(one).status]
+    slices = defaultdict(list)
+    for one in view.slices.values():
+        service = one["metadata"].get("labels", {}).get(SERVICE_LABEL, "")
+        slices[Key(key_of(one).namespace, service)].append(one)
     backends = {}
     for route in routes:
         namespace = route["metadata"]["namespace"]
         for ref in _references(route):
             if (port := _port(ref, namespace, view.services)) is not None:
                 name = cluster_name(namespace, ref["name"], ref["port"])
-                backends[name] = _backend(Key(namespace, ref["name"]), port, view.slices.values())
+                backends[name] = _backend(port, slices[Key(namespace, ref["name"])])
     by_host: dict[str, list[tuple[Any, Json]]] = defaultdict(list)
     for route in routes:
         for host in route["spec"].get("hostnames") or ["*"]:
@@ -132,15 +136,9 @@ def _port(ref: Object, namespace: str, services: Mapping[Key, Object]) -> Object
     return next((port for port in service["spec"].get("ports", []) if port["port"] == ref.get("port")), None)
 
 
-def _backend(service: Key, port: Object, slices: Iterable[Object]) -> Backend:
-    own = [
-        one
-        for one in slices
-        if key_of(one).namespace == service.namespace
-        and one["metadata"].get("labels", {}).get(SERVICE_LABEL) == service.name
-    ]
+def _backend(port: Object, slices: Iterable[Object]) -> Backend:
     return Backend(
-        endpoints=endpoints.ready(own, port.get("name", "")),
+        endpoints=endpoints.ready(slices, port.get("name", "")),
         http2=port.get("appProtocol") == "kubernetes.io/h2c",
     )
 
