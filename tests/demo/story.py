@@ -15,7 +15,6 @@ from tests.demo.models import Models, deployment
 from tests.demo.record import Record, Seen
 from tests.demo.users import Address, Users, until_answered
 
-PER_SECOND: Final = 80
 CHANGE_WITHIN: Final = 300
 SETTLED_REQUESTS: Final = 800
 """Asked before the first change and after the last: ten seconds' worth."""
@@ -90,7 +89,7 @@ class Story:
         say(f"The ModelDeployment of version 1:\n{self.stage.manifest}")
         await self._chapter("1", self.stage.first_within)
         await until_answered(self.stage.address, self.models.flowers[0])
-        async with Users(self.stage.address, self.models.flowers, per_second=PER_SECOND) as users:
+        async with Users(self.stage.address, self.models.flowers) as users:
             self.users = users
             await self._asked(SETTLED_REQUESTS)
             await self._chapter("2", CHANGE_WITHIN)

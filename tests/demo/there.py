@@ -33,7 +33,7 @@ from tests.cluster.resources import (
     Object,
 )
 from tests.demo import models
-from tests.demo.here import HOST, MANIFESTS
+from tests.demo.here import HOST, MANIFESTS, judged_by
 from tests.demo.story import Lost, Stage
 from tests.demo.users import Address
 
@@ -52,6 +52,7 @@ class Options:
     context: str
     namespace: str
     prometheus: str | None
+    scrape_seconds: int
     gateway: str | None
     """`<namespace>/<name>`, or `none` for the router Replicas."""
     url: str | None
@@ -181,7 +182,7 @@ async def _operator(api: Api, options: Options, folder: Path, prometheus: str) -
             raise
         raise Missing(f"Serin is not installed, and this user may not install it: {error.message}") from error
     environment = {**os.environ, "KUBECONFIG": str(_kubeconfig(options.context, folder, answer))}
-    command = [sys.executable, "-m", "serin", "run", f"--prometheus={prometheus}"]
+    command = [sys.executable, "-m", "serin", "run", *judged_by(prometheus, options.scrape_seconds)]
     return Program("serin", command, log=folder / "serin.log", environment=environment)
 
 

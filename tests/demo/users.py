@@ -14,6 +14,7 @@ from tests.cluster.traffic import Results, Traffic, revision_by_model_version
 from tests.cluster.waiting import until
 from tests.demo.models import NAME, Flower
 
+PER_SECOND: Final = 80
 EACH: Final = 5
 """Every so manieth flower of the data set has somebody who asks about it."""
 
@@ -36,9 +37,11 @@ class Tally:
 
 
 class Users:
-    """Traffic from all users together: `async with Users(address, flowers, per_second=80) as users`."""
+    """Traffic from all users together: `async with Users(address, flowers) as users`."""
 
-    def __init__(self, address: Address, flowers: Sequence[Flower], *, per_second: float) -> None:
+    def __init__(
+        self, address: Address, flowers: Sequence[Flower], *, per_second: float = PER_SECOND
+    ) -> None:
         chosen = flowers[::EACH]
         self._pause = 1 / per_second
         self._traffic = [
