@@ -6,6 +6,7 @@ where a `tokenFile` is treated the same way, since such tokens are short-lived t
 
 import os
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,32 @@ from kubernetes.aio.config.incluster_config import load_incluster_config
 from kubernetes.aio.config.kube_config import load_kube_config
 
 TOKEN_REREAD_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """What another client of the same API server needs to be let in."""
+
+    server: str
+    ca: str | None
+    insecure: bool
+    token: str | None = field(repr=False)
+    certificate: str | None
+    key: str | None
+
+
+async def login(kubeconfig: Path | None = None) -> Login:
+    """The way in, read anew: with the token of this moment."""
+    config = await configuration(kubeconfig)
+    authorization = (await config.auth_settings()).get("BearerToken", {}).get("value") or ""
+    return Login(
+        server=config.host,
+        ca=config.ssl_ca_cert,
+        insecure=not config.verify_ssl,
+        token=authorization.partition(" ")[2].strip() or None,
+        certificate=config.cert_file,
+        key=config.key_file,
+    )
 
 
 async def configuration(kubeconfig: Path | None = None) -> Configuration:

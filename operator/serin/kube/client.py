@@ -7,7 +7,7 @@ repeat, because between two attempts the decision may change.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from kubernetes.aio.client.api_client import ApiClient
 
 from serin.domain.names import FIELD_MANAGER, MODEL_LABEL, Key
 from serin.kube.access import configuration
-from serin.kube.errors import NotFound, Request, refusal, unanswered
+from serin.kube.errors import KubeError, NotFound, Request, refusal, unanswered
 from serin.kube.fences import Fence
 from serin.kube.kinds import EVENT, KINDS, MODEL_DEPLOYMENT
 from serin.kube.merge import merge_patch
@@ -31,6 +31,10 @@ APPLY: Final = "application/apply-patch+yaml"
 MERGE: Final = "application/merge-patch+json"
 JSON: Final = "application/json"
 METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+
+
+Told = Callable[[Request, KubeError | None], None]
+"""Called after each request, with the error it is about to raise, if any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +58,19 @@ class Listing:
 class KubeClient:
     """One connection pool to one API server. What goes wrong on the way is raised as `KubeError`."""
 
-    def __init__(self, api: ApiClient) -> None:
+    def __init__(self, api: ApiClient, *, told: Told | None = None) -> None:
         self._api = api
+        self._told = told
         self._api.user_agent = FIELD_MANAGER
 
     @classmethod
     @asynccontextmanager
-    async def connected(cls, kubeconfig: Path | None = None) -> AsyncIterator[Self]:
-        """A client that is closed when the block is left."""
+    async def connected(
+        cls, kubeconfig: Path | None = None, *, told: Told | None = None
+    ) -> AsyncIterator[Self]:
+        """A client that is closed when the block is left; `told` hears of every request's outcome."""
         async with ApiClient(configuration=await configuration(kubeconfig)) as api:
-            yield cls(api)
+            yield cls(api, told=told)
 
     async def apply(self, manifest: Mapping[str, Any], *, fence: Fence) -> dict[str, Any]:
         """Make the fields of the manifest so, and return the whole object. May be repeated.
@@ -178,7 +185,28 @@ class KubeClient:
     ) -> dict[str, Any]:
         headers = {"Accept": accept} | ({"Content-Type": content_type} if content_type else {})
         try:
-            status, answered, data = await self._attempts(method, path, query or {}, headers, body)
+            answer = await self._answer(request, method, path, query or {}, headers, body)
+        except KubeError as error:
+            self._tell(request, error)
+            raise
+        self._tell(request, None)
+        return answer
+
+    def _tell(self, request: Request, error: KubeError | None) -> None:
+        if self._told is not None:
+            self._told(request, error)
+
+    async def _answer(
+        self,
+        request: Request,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        body: Mapping[str, Any] | None,
+    ) -> dict[str, Any]:
+        try:
+            status, answered, data = await self._attempts(method, path, query, headers, body)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise unanswered(request, error) from error
         if not 200 <= status < 300:
@@ -209,7 +237,8 @@ class KubeClient:
             )
             try:
                 response = await self._api.call_api(*call, _request_timeout=TIMEOUT)
-                return response.status, response.headers, await response.read()  # type: ignore[no-untyped-call]
+                data = await response.read()  # type: ignore[no-untyped-call]
+                return response.status, response.headers, data
             except aiohttp.ClientConnectorError:
                 # No connection, so nothing was sent: the one failure after which a repeat is harmless.
                 if pause is None:

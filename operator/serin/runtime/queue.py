@@ -54,11 +54,14 @@ class WorkQueue(Generic[K]):
             planned.cancel()
         self._planned[key] = loop.call_later(seconds, self._due, key)
 
-    def add_rate_limited(self, key: K) -> float:
-        """Look again after a back-off that doubles with each failure since `forget`; return its seconds."""
+    def add_rate_limited(self, key: K, *, first: float = FIRST_BACKOFF_SECONDS) -> float:
+        """Look again after a back-off that doubles with each failure since `forget`; return its seconds.
+
+        `first` is the longest it can be at the first failure: shorter where waiting hardly helps.
+        """
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        longest: float = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(failures, 16))
+        longest: float = min(LONGEST_BACKOFF_SECONDS, first * 2 ** min(failures, 16))
         # Half of it is chance, so that keys that failed together do not come back together.
         pause: float = longest * (0.5 + 0.5 * self._random.random())
         self.add_after(key, pause)

@@ -24,7 +24,7 @@ LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 class _Child:
     uid: str
     version: int
-    view: View
+    view: View | None
     owned: Ownership | None
 
 
@@ -133,10 +133,10 @@ class Store:
             return False
         owned, foreign = _ownership(kind, metadata, None if written else known)
         view = project(kind, obj, foreign=foreign and not written)
-        if view is None:
-            return children.pop((kind, name), None) is not None
         children[kind, name] = _Child(uid, version, view, owned)
-        return known is None or known.uid != uid or _unversioned(known.view) != _unversioned(view)
+        if known is None or known.uid != uid:
+            return view is not None
+        return _unversioned(known.view) != _unversioned(view)
 
     def _outdated(self, obj: Object, known: Object | None) -> bool:
         if known is None:
@@ -229,13 +229,13 @@ def _ownership(kind: str, metadata: Mapping[str, Any], known: _Child | None) -> 
     return held, held != now
 
 
-def _unversioned(view: View) -> View:
-    if isinstance(view, PodView | SliceView):
+def _unversioned(view: View | None) -> View | None:
+    if view is None or isinstance(view, PodView | SliceView):
         return view
     return replace(view, identity=replace(view.identity, resource_version=""))
 
 
-def _ready_endpoints(views: list[View]) -> Mapping[Any, int]:
+def _ready_endpoints(views: list[View | None]) -> Mapping[Any, int]:
     ready: dict[Any, set[str]] = {}
     for view in views:
         if isinstance(view, SliceView):

@@ -1,0 +1,103 @@
+"""The command line: `run`, `crd`, `version`. Arguments become settings here, and errors become exit codes."""
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from enum import IntEnum
+from importlib.metadata import version
+from pathlib import Path
+
+from serin.api.crd import crd_yaml
+from serin.app import NotInstalled, RestartWanted, run
+from serin.kube.errors import KubeError
+from serin.runtime.settings import Settings
+from serin.runtime.telemetry import log_to
+
+
+class Exit(IntEnum):
+    """How the process ended, for who started it."""
+
+    OK = 0
+    FAILED = 1
+    START_AGAIN = 75
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says; the exit code."""
+    parsed = _parser().parse_args(arguments)
+    match parsed.command:
+        case "crd":
+            sys.stdout.write(crd_yaml())
+        case "version":
+            print(f"serin {version('serin')}")
+        case _:
+            return _run(parsed)
+    return Exit.OK
+
+
+def _run(parsed: argparse.Namespace) -> Exit:
+    log_to(level=parsed.log_level)
+    logger = logging.getLogger("serin")
+    try:
+        asyncio.run(run(_settings(parsed)))
+    except RestartWanted as wanted:
+        logger.info("restart wanted", extra={"reason": str(wanted)})
+        return Exit.START_AGAIN
+    except (NotInstalled, KubeError) as error:
+        logger.error("not started", extra={"reason": str(error)})
+        return Exit.FAILED
+    return Exit.OK
+
+
+def _settings(parsed: argparse.Namespace) -> Settings:
+    return Settings(
+        namespaces=tuple(parsed.namespace),
+        prometheus=parsed.prometheus or None,
+        scrape_interval=parsed.scrape_interval,
+        workers=parsed.workers,
+        host=parsed.host,
+        http_port=parsed.http_port,
+        sweep_interval=parsed.sweep_interval,
+        kubeconfig=parsed.kubeconfig,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    defaults = Settings()
+    parser = argparse.ArgumentParser(prog="serin", description="Rolls out machine-learning models, judged.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("crd", help="print the CustomResourceDefinition")
+    commands.add_parser("version", help="print the version")
+    run_ = commands.add_parser(
+        "run",
+        help="run the operator",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        epilog="Each option may come from the environment instead: SERIN_PROMETHEUS for --prometheus.",
+    )
+
+    def option(name: str, default: object, meaning: str, kind: type = str) -> None:
+        value = os.environ.get(f"SERIN_{name.upper().replace('-', '_')}", default)
+        run_.add_argument(f"--{name}", default=value, type=kind, help=meaning)
+
+    run_.add_argument(
+        "--namespace",
+        action="append",
+        default=os.environ.get("SERIN_NAMESPACE", "").split(),
+        help="look only here; may be repeated; default: the whole cluster",
+    )
+    option("prometheus", None, "address of the Prometheus that judges")
+    option("scrape-interval", defaults.scrape_interval, "its scrape interval of the models, seconds", float)
+    option("workers", defaults.workers, "looks at once", int)
+    option("host", defaults.host, "address of metrics and probes")
+    option("http-port", defaults.http_port, "port of metrics and probes; 0 for any", int)
+    option("sweep-interval", defaults.sweep_interval, "seconds between searches for lost deletions", float)
+    option("kubeconfig", None, "default: the pod's service account, else the user's own", Path)
+    option("log-level", "INFO", "DEBUG, INFO, WARNING or ERROR")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

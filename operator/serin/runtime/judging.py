@@ -1,0 +1,76 @@
+"""The poller as a look sees it: the latest verdict on a key, there at once, and a nudge when it changes."""
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from serin.domain.analysis.request import TrialRequest
+from serin.domain.analysis.verdict import Assessment
+from serin.domain.names import Key
+
+DISPLAY_SECONDS: Final = 10.0
+"""How old the figures a look sees may get while the verdict stays the same."""
+
+
+class Follower(Protocol):
+    """Judges attempts in the background."""
+
+    def follow(self, key: Key, request: TrialRequest) -> None:
+        """Judge this attempt from now on; may be repeated."""
+        ...
+
+    def forget(self, key: Key) -> None:
+        """Judge it no longer; may be repeated."""
+        ...
+
+
+class Judging:
+    """Remembers what the judge said last, of the attempts that are followed.
+
+    Args:
+        changed: Called with the key and the seconds after which a look is due.
+    """
+
+    def __init__(self, *, changed: Callable[[Key, float], None]) -> None:
+        self._changed = changed
+        self._words: dict[Key, Assessment] = {}
+        self.follower: Follower | None = None
+
+    def take(self, key: Key, assessment: Assessment) -> None:
+        """Hear a verdict."""
+        before = self._words.get(key)
+        self._words[key] = assessment
+        self._changed(key, 0.0 if before is None or _turned(before, assessment) else DISPLAY_SECONDS)
+
+    def follow(self, key: Key, request: TrialRequest) -> None:
+        """Judge this attempt from now on; nothing without Prometheus."""
+        if self.follower is not None:
+            self.follower.follow(key, request)
+
+    def forget(self, key: Key) -> None:
+        """Judge it no longer."""
+        self._words.pop(key, None)
+        if self.follower is not None:
+            self.follower.forget(key)
+
+    def word(self, key: Key) -> Assessment | None:
+        """The latest verdict."""
+        return self._words.get(key)
+
+
+def _turned(before: Assessment, now: Assessment) -> bool:
+    """Whether a decision may rest on the difference; figures alone are for display."""
+    return (
+        before.attempt,
+        before.step,
+        before.policy_hash,
+        before.verdict,
+        before.reason,
+        before.available,
+    ) != (
+        now.attempt,
+        now.step,
+        now.policy_hash,
+        now.verdict,
+        now.reason,
+        now.available,
+    )

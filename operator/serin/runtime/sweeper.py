@@ -1,0 +1,119 @@
+"""Finds deletions that no watch has shown, and tells when the store has seen everything there was at the
+start.
+
+A watch that starts anew after a gap shows what exists, not what has gone. A list of names, far cheaper than
+the objects, shows the rest. It may be older than what the store knows: only what is no younger than the
+list is dropped.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, Protocol
+
+from serin.domain.names import Key
+from serin.kube.client import Listing, Named
+from serin.kube.errors import KubeError
+
+RELIST_SECONDS: Final = 2.0
+"""How long a name of the start-up list may be awaited before the list is taken again: it may be gone
+by now.
+"""
+LOOK_SECONDS: Final = 0.05
+
+logger = logging.getLogger(__name__)
+
+
+class Lister(Protocol):
+    """Reads names. May be repeated at will; raises `KubeError`."""
+
+    async def list_metadata(self, kind: str, namespace: str | None = None) -> Listing:
+        """What exists of a kind, in one namespace or in all."""
+        ...
+
+
+class Known(Protocol):
+    """What the watches have shown."""
+
+    def names(self, kind: str) -> Iterator[Named]:
+        """Everything known of a kind."""
+        ...
+
+    def drop(self, kind: str, namespace: str, name: str, uid: str) -> Key | None:
+        """Forget that object; the key that is to be looked at."""
+        ...
+
+
+class Sweeper:
+    """Compares what is known with what exists.
+
+    Args:
+        kinds: The kinds that are watched.
+        namespaces: Those that are watched; empty for all.
+        found: Called with each key that lost something, and the kind of it.
+    """
+
+    def __init__(
+        self,
+        lister: Lister,
+        known: Known,
+        *,
+        kinds: Sequence[str],
+        namespaces: Sequence[str],
+        found: Callable[[Key, str], None],
+    ) -> None:
+        self._lister = lister
+        self._known = known
+        self._kinds = kinds
+        self._namespaces: Sequence[str | None] = list(namespaces) or [None]
+        self._found = found
+
+    async def synced(self) -> None:
+        """Wait until everything that exists has been seen.
+
+        A look before that could take a child for missing that only has not been shown yet.
+        """
+        for kind in self._kinds:
+            for namespace in self._namespaces:
+                await self._seen(kind, namespace)
+
+    async def run(self, every: float) -> None:
+        """Sweep for ever, so many seconds apart."""
+        while True:
+            await asyncio.sleep(every)
+            try:
+                await self.sweep()
+            except KubeError as error:
+                logger.warning("sweep skipped", extra={"error": str(error)})
+
+    async def sweep(self) -> None:
+        """Drop what exists no more, and tell whose it was."""
+        for kind in self._kinds:
+            for namespace in self._namespaces:
+                listing = await self._lister.list_metadata(kind, namespace)
+                for row in self._gone(kind, namespace, listing):
+                    place = f"{row.namespace}/{row.name}"
+                    logger.info("deletion found", extra={"kind": kind, "object": place})
+                    if key := self._known.drop(kind, row.namespace, row.name, row.uid):
+                        self._found(key, kind)
+
+    def _gone(self, kind: str, namespace: str | None, listing: Listing) -> list[Named]:
+        existing = {row.uid for row in listing.items}
+        return [
+            row
+            for row in self._known.names(kind)
+            if row.uid not in existing
+            and namespace in (None, row.namespace)
+            and int(row.resource_version) <= int(listing.resource_version)
+        ]
+
+    async def _seen(self, kind: str, namespace: str | None) -> None:
+        loop = asyncio.get_running_loop()
+        wanted, listed_at = await self._existing(kind, namespace), loop.time()
+        while wanted - {row.uid for row in self._known.names(kind)}:
+            if loop.time() - listed_at > RELIST_SECONDS:
+                wanted, listed_at = await self._existing(kind, namespace), loop.time()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _existing(self, kind: str, namespace: str | None) -> set[str]:
+        return {row.uid for row in (await self._lister.list_metadata(kind, namespace)).items}

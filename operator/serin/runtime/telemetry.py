@@ -1,0 +1,110 @@
+"""What the operator says of itself: metrics, and log lines that a machine can read.
+
+No label has an unbounded number of values: never a name, a namespace or a message. One log line for each
+transition, as a JSON object of an event and its fields; bodies and secrets never come in.
+"""
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Any, Final, TextIO
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+
+from serin.kube.errors import Conflict, KubeError, Request
+
+LOOK_BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0)
+_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class Telemetry:
+    """The metrics of one operator, in a registry of its own so that a process may hold several."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._looks = Counter(
+            "serin_reconciles", "Looks at a ModelDeployment.", ["outcome"], registry=self.registry
+        )
+        self._seconds = Histogram(
+            "serin_reconcile_seconds", "Time of a look.", buckets=LOOK_BUCKETS, registry=self.registry
+        )
+        self._errors = Counter(
+            "serin_errors", "Looks that failed, by the class of error.", ["error"], registry=self.registry
+        )
+        self._requests = Counter(
+            "serin_kube_requests",
+            "Requests to the API server beside the watches.",
+            ["verb", "kind", "outcome"],
+            registry=self.registry,
+        )
+        self._conflicts = Counter(
+            "serin_conflicts", "Writes that a fence kept out.", ["kind"], registry=self.registry
+        )
+        self._swept = Counter(
+            "serin_swept", "Deletions that no watch had shown.", ["kind"], registry=self.registry
+        )
+
+    def watch(self, name: str, meaning: str, value: Callable[[], float]) -> None:
+        """Show a figure that is asked for when scraped."""
+        Gauge(name, meaning, registry=self.registry).set_function(value)
+
+    @contextmanager
+    def look(self) -> Iterator[None]:
+        """Measure a look; whatever it raises is counted and passed on."""
+        started = perf_counter()
+        try:
+            yield
+        except Exception as error:
+            self._looks.labels("failed").inc()
+            self._errors.labels(type(error).__name__).inc()
+            raise
+        else:
+            self._looks.labels("done").inc()
+        finally:
+            self._seconds.observe(perf_counter() - started)
+
+    def answered(self, request: Request, error: KubeError | None) -> None:
+        """Count a request."""
+        outcome = type(error).__name__ if error else "Done"
+        self._requests.labels(request.verb, request.kind, outcome).inc()
+        if isinstance(error, Conflict):
+            self._conflicts.labels(request.kind).inc()
+
+    def swept(self, kind: str) -> None:
+        """Count a deletion found by the sweeper."""
+        self._swept.labels(kind).inc()
+
+    def page(self) -> bytes:
+        """The metrics as Prometheus reads them."""
+        return generate_latest(self.registry)
+
+
+class JsonLines(logging.Formatter):
+    """A log record as one JSON object: when, how grave, what happened, and the fields it happened to."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See the class."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            **{name: value for name, value in vars(record).items() if name not in _STANDARD},
+        }
+        if record.exc_info:
+            line["trace"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def log_to(stream: TextIO = sys.stderr, *, level: int = logging.INFO) -> None:
+    """Send every log line of the process to a stream as JSON."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    # They tell of every event and request; what matters of it, Serin tells itself.
+    for chatty in ("kopf", "aiohttp.access", "asyncio"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
