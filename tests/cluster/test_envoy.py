@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.envoy import Backend, DataPlane, Envoy, Json, NotApplied
+from tests.cluster.envoy import Envoy, NotApplied
+from tests.cluster.envoy_config import Backend, DataPlane, Json
 from tests.cluster.local_server import INFER, LocalServer
 from tests.cluster.traffic import Fate, Traffic
 

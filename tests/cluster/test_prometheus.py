@@ -10,7 +10,8 @@ from tests.cluster.api import Api
 from tests.cluster.cluster import Cluster
 from tests.cluster.discovery import DISCOVERY_RULES
 from tests.cluster.endpoints import Endpoint
-from tests.cluster.envoy import Backend, DataPlane, Envoy
+from tests.cluster.envoy import Envoy
+from tests.cluster.envoy_config import Backend, DataPlane
 from tests.cluster.local_server import IMAGE, INFER
 from tests.cluster.network import GATEWAY
 from tests.cluster.prometheus import Prometheus
