@@ -30,6 +30,8 @@ them.
 """
 OVERLAP_INTERVALS: Final = 2
 """How far a look reaches back behind the one before it, for samples that came late."""
+STRETCH_INTERVALS: Final = 240
+"""Longest stretch that is read and judged in one go."""
 LONGEST_PAUSE: Final = 30.0
 """Between two looks while Prometheus does not answer, in seconds: short, because a rollout waits meanwhile.
 """
@@ -43,7 +45,9 @@ class PartialAnswer(PrometheusError):
 
 @dataclass(slots=True)
 class Watch:
-    """One attempt being looked at: until `read_to`, all of its samples are in the trial."""
+    """One attempt being looked at. Its samples up to `read_to` are in the trial, as far as they were
+    on time.
+    """
 
     trial: Trial
     task: asyncio.Task[None] | None = None
@@ -97,9 +101,9 @@ class Poller:
             await asyncio.sleep(self._pause(watch))
 
     async def _look(self, key: Key, watch: Watch) -> Assessment:
-        at = self._now()
+        now = self._now()
         try:
-            watch.trial.add(await self._ask(watch, at))
+            await self._catch_up(watch, now)
         except PrometheusError as error:
             if not watch.failures:
                 _log.warning("samples unreadable", extra={"key": str(key), "reason": str(error)})
@@ -113,8 +117,19 @@ class Poller:
             )
         if watch.failures:
             _log.info("samples readable again", extra={"key": str(key)})
-        watch.failures, watch.read_to = 0, at
-        return watch.trial.assess(at)
+        watch.failures = 0
+        return watch.trial.assess(now)
+
+    async def _catch_up(self, watch: Watch, now: float) -> None:
+        """Read to the present, a limited stretch at a time: a rollout that was paused for days must not keep
+        the process from renewing its lease.
+        """
+        request = watch.trial.request
+        watch.read_to = max(watch.read_to, request.history_from)
+        while watch.read_to < now:
+            at = min(now, watch.read_to + STRETCH_INTERVALS * request.interval)
+            watch.trial.add(await self._ask(watch, at))
+            watch.read_to = at
 
     async def _ask(self, watch: Watch, at: float) -> Mapping[Channel, tuple[Series, ...]]:
         """All series of the attempt, one query after the other: a later answer must not know less than the
@@ -122,8 +137,7 @@ class Poller:
         """
         request = watch.trial.request
         overlap = OVERLAP_INTERVALS * request.interval
-        since = max(watch.read_to - overlap, request.history_from)
-        reach = ceil(max(at - since, overlap))
+        reach = ceil(at - watch.read_to + overlap)
         told: dict[str, tuple[Series, ...]] = {}
         answers: dict[Channel, tuple[Series, ...]] = {}
         for asked in request.asked():

@@ -16,6 +16,13 @@ _OPERATORS: Final = {
     "MatchOp.Re": "=~",
     "MatchOp.NotRe": "!~",
 }
+_KINDS: Final = {
+    "Call": "a function call",
+    "AggregateExpr": "an aggregation",
+    "BinaryExpr": "a calculation",
+    "MatrixSelector": "a range",
+    "SubqueryExpr": "a subquery",
+}
 _CURE: Final = 'name a counter and its matchers, such as app_predictions_total{outcome="fallback"}'
 
 
@@ -34,10 +41,8 @@ def parse_counter(text: str) -> Counter:
     except ValueError as error:
         raise NotACounter(f"{text!r} is not PromQL ({error}); {_CURE}") from error
     if not isinstance(found, promql_parser.VectorSelector):
-        kind = type(found).__name__
-        raise NotACounter(
-            f"{text!r} is a {kind}; Serin takes the differences of raw counters itself: {_CURE}"
-        )
+        kind = _KINDS.get(type(found).__name__, "no selector")
+        raise NotACounter(f"{text!r} is {kind}, and Serin takes differences of raw counters itself; {_CURE}")
     if found.offset is not None or found.at is not None:
         raise NotACounter(f"{text!r} moves in time by offset or @; leave that out")
     if found.matchers.or_matchers:

@@ -233,11 +233,17 @@ class Trial:
             live=live,
             missing=missing,
             spoilt=spoilt,
-            warm_at=min(
-                (self._warm_at(s) for s in alive if s.arm is Arm.CANARY),
-                default=None,
-            ),
+            warm_at=self._canary_warm_at(),
         )
+
+    def _canary_warm_at(self) -> float | None:
+        """When the first canary pod counts; None while there is none."""
+        warm_up = self.request.policy.warm_up.total_seconds()
+        named = [
+            p.ready + warm_up for p in self._pods.values() if p.arm is Arm.CANARY and p.ready is not None
+        ]
+        unnamed = [self._warm_at(s) for s in self._sources if s.arm is Arm.CANARY]
+        return min(named or unnamed, default=None)
 
 
 def _arm_counts(signal: SignalPolicy, one: Grown, arm: Arm) -> ArmCounts:

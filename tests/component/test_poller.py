@@ -1,0 +1,182 @@
+"""The poller against a real Prometheus, whose history is written before it starts."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest_asyncio
+
+from serin.domain.analysis.counters import Role, Series
+from serin.domain.analysis.request import Channel, TrialRequest
+from serin.domain.analysis.verdict import Assessment, Verdict
+from serin.domain.names import Key
+from serin.prom.client import PrometheusClient
+from serin.runtime.poller import Poller
+from tests.cluster.network import free_port
+from tests.cluster.processes import Program, answers
+from tests.cluster.prometheus import find_prometheus
+from tests.cluster.waiting import until
+from tests.unit.analysis.worlds import STARTED, policy, request, traffic
+
+KEY = Key("ml", "fraud")
+HOST = "127.0.0.1"
+END = 120.0
+"""Where the history ends, in seconds since the rollout began."""
+
+
+class History:
+    """A Prometheus over given series; it can be stopped and started."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._listen = f"{HOST}:{free_port(HOST)}"
+        self.url = f"http://{self._listen}"
+
+    async def write(self, world: Mapping[Channel, list[Series]]) -> None:
+        """Lay down the series as blocks of its database."""
+        text = self._folder / "history.om"
+        names = {Role.SCRAPES: "up", Role.REQUESTS: "requests_total"}
+        lines = [
+            f"{names[channel.role]}{{{labels}}} {v} {t:.3f}"
+            for channel, series in world.items()
+            if channel.role in names
+            for one in series
+            for labels in [",".join(f'{k}="{v}"' for k, v in one.labels.items())]
+            for t, v in one.samples
+        ]
+        text.write_text("\n".join([*lines, "# EOF", ""]))
+        promtool = find_prometheus().with_name("promtool")
+        command: list[str | Path] = [
+            promtool,
+            "tsdb",
+            "create-blocks-from",
+            "openmetrics",
+            text,
+            self._folder / "data",
+        ]
+        done = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        await done.communicate()
+        assert done.returncode == 0
+
+    async def start(self) -> None:
+        (self._folder / "prometheus.yml").write_text("{}")
+        self._program = Program(
+            "prometheus",
+            [
+                find_prometheus(),
+                f"--config.file={self._folder / 'prometheus.yml'}",
+                f"--storage.tsdb.path={self._folder / 'data'}",
+                "--storage.tsdb.retention.time=100y",
+                f"--web.listen-address={self._listen}",
+                "--log.level=warn",
+            ],
+            log=self._folder / "prometheus.log",
+            ready=answers(f"{self.url}/-/ready"),
+        )
+        await self._program.__aenter__()
+
+    async def stop(self) -> None:
+        await self._program.stop()
+
+
+@pytest_asyncio.fixture
+async def history(tmp_path: Path) -> AsyncIterator[History]:
+    """A model scraped every second for ten minutes; its canary, since the rollout began, fails at one
+    in twenty.
+    """
+    world = traffic(
+        asked(),
+        rps=40,
+        share=lambda t: 0.2 if t >= 0 else 0,
+        canary=lambda t: 0.05,
+        stable=lambda t: 0.005,
+        until=END,
+        history=480,
+    )
+    prometheus = History(tmp_path)
+    await prometheus.write(world)
+    await prometheus.start()
+    yield prometheus
+    await prometheus.stop()
+
+
+def asked() -> TrialRequest:
+    return request(policy(), interval=1, stables=2)
+
+
+class Ear:
+    """Hears assessments, on a clock that leaps from look to look."""
+
+    def __init__(self, *, at: float, leap: float = 0.0) -> None:
+        self.heard: list[Assessment] = []
+        self.moment, self._leap = STARTED + at, leap
+
+    async def until(self, holds: Callable[[list[Assessment]], object]) -> None:
+        """Wait until what was heard, in its order, is as described."""
+
+        async def look() -> list[Assessment]:
+            return self.heard
+
+        await until(look, lambda heard: heard and holds(heard), what="an assessment")
+
+    def now(self) -> float:
+        return self.moment
+
+    def hear(self, key: Key, assessment: Assessment) -> None:
+        assert key == KEY
+        self.heard.append(assessment)
+        self.moment = min(self.moment + self._leap, STARTED + END)
+
+
+@asynccontextmanager
+async def poller(history: History, ear: Ear) -> AsyncIterator[Poller]:
+    async with aiohttp.ClientSession() as session:
+        prometheus = PrometheusClient(session, history.url)
+        polling = Poller(prometheus, on_assessment=ear.hear, now=ear.now)
+        yield polling
+        await polling.close()
+
+
+async def test_a_restart_finds_the_evidence_that_was_there(history: History) -> None:
+    following, restarted = Ear(at=-5, leap=6.5), Ear(at=END)
+
+    async with poller(history, following) as first:
+        first.follow(KEY, asked())
+        await following.until(lambda heard: following.moment == STARTED + END and heard[-1] == heard[-2])
+    async with poller(history, restarted) as second:
+        second.follow(KEY, asked())
+        await restarted.until(bool)
+
+    assert restarted.heard[0] == following.heard[-1]
+    assert restarted.heard[0].verdict is Verdict.HARM
+    assert following.heard[0].verdict is Verdict.NO_DATA
+
+
+async def test_without_prometheus_nothing_is_concluded_and_then_it_goes_on(history: History) -> None:
+    ear = Ear(at=10)
+    async with poller(history, ear) as polling:
+        await history.stop()
+        polling.follow(KEY, asked())
+        await ear.until(bool)
+        away = ear.heard[-1]
+        await history.start()
+        await ear.until(lambda heard: heard[-1].available)
+
+    assert (away.verdict, away.available, away.reason) == (Verdict.NO_DATA, False, "PrometheusUnreachable")
+    assert "cannot be reached" in away.message
+    assert ear.heard[-1].verdict is not Verdict.NO_DATA
+
+
+async def test_what_is_forgotten_is_not_heard_of_again(history: History) -> None:
+    ear = Ear(at=END)
+    async with poller(history, ear) as polling:
+        polling.follow(KEY, asked())
+        await ear.until(bool)
+        polling.forget(KEY)
+        count = len(ear.heard)
+        await asyncio.sleep(0)
+        polling.forget(KEY)
+
+    assert len(ear.heard) == count

@@ -1,0 +1,158 @@
+"""What Prometheus and the proxies before it answer, recorded, and what is made of it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from serin.domain.analysis.counters import Series
+from serin.prom.client import PrometheusClient, Refused, Unreachable
+from serin.prom.samples import Matrix, parse_matrix
+
+MATRIX = {
+    "status": "success",
+    "data": {
+        "resultType": "matrix",
+        "result": [
+            {
+                "metric": {"__name__": "x_total", "pod": "fraud-7c9f-0"},
+                "values": [[1795401600.123, "12"], [1795401605.123, "NaN"], [1795401610.12, "1.5e+06"]],
+            }
+        ],
+    },
+}
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@asynccontextmanager
+async def client(handler: Handler) -> AsyncIterator[PrometheusClient]:
+    app = web.Application()
+    app.router.add_route("*", "/prom/api/v1/query", handler)
+    async with TestServer(app) as server, aiohttp.ClientSession() as session:
+        yield PrometheusClient(session, str(server.make_url("/prom/")), timeout=0.5)
+
+
+def answering(status: int, body: object) -> Handler:
+    async def handler(_: web.Request) -> web.Response:
+        return web.json_response(body, status=status)
+
+    return handler
+
+
+async def test_a_question_is_a_form_with_expression_and_time() -> None:
+    asked: list[dict[str, object]] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        asked.append(dict(await request.post()))
+        return web.json_response(MATRIX)
+
+    async with client(handler) as prometheus:
+        matrix = await prometheus.query("x_total[20s]", 1795401610.5)
+
+    assert asked == [{"query": "x_total[20s]", "time": "1795401610.500"}]
+    assert repr(matrix) == repr(parse_matrix(MATRIX))  # not equal: there is a NaN in it
+
+
+async def test_a_proxy_that_allows_reading_only_is_asked_by_get() -> None:
+    methods: list[str] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        methods.append(request.method)
+        if request.method == "POST":
+            raise web.HTTPMethodNotAllowed("POST", ["GET"])
+        return web.json_response(MATRIX)
+
+    async with client(handler) as prometheus:
+        await prometheus.query("x_total[20s]", 1.0)
+        await prometheus.query("x_total[20s]", 2.0)
+
+    assert methods == ["POST", "GET", "GET"]
+
+
+async def test_a_refusal_carries_what_prometheus_says() -> None:
+    no = {"status": "error", "errorType": "bad_data", "error": "parse error: unexpected end of input"}
+
+    async with client(answering(400, no)) as prometheus:
+        with pytest.raises(Refused, match="answered 400: parse error: unexpected end of input"):
+            await prometheus.query("x_total[", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        pytest.param(503, {"status": "error", "error": "starting"}, id="starting"),
+        pytest.param(200, "<html>", id="a login page"),
+        pytest.param(302, {}, id="a redirect, which could lead credentials elsewhere"),
+        pytest.param(
+            200, {"status": "success", "data": {"resultType": "vector", "result": []}}, id="a vector"
+        ),
+        pytest.param(
+            200,
+            {"status": "success", "data": {"resultType": "matrix", "result": [{"values": []}]}},
+            id="a series without labels",
+        ),
+    ],
+)
+async def test_what_is_no_answer_is_unreachable(status: int, body: object) -> None:
+    async with client(answering(status, body)) as prometheus:
+        with pytest.raises(Unreachable):
+            await prometheus.query("x_total[20s]", 1.0)
+
+
+async def test_a_closed_port_is_unreachable() -> None:
+    async with client(answering(200, MATRIX)) as gone:
+        pass
+    async with aiohttp.ClientSession() as session:
+        address = repr(gone).split("'")[1].removesuffix("/api/v1/query")
+        with pytest.raises(Unreachable, match="cannot be reached"):
+            await PrometheusClient(session, address).query("x_total[20s]", 1.0)
+
+
+async def test_credentials_are_sent_and_not_shown() -> None:
+    seen: list[str] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        seen.append(request.headers["Authorization"])
+        return web.json_response(MATRIX)
+
+    app = web.Application()
+    app.router.add_route("*", "/api/v1/query", handler)
+    async with TestServer(app) as server, aiohttp.ClientSession() as session:
+        authorization = {"Authorization": "Bearer letmein"}
+        prometheus = PrometheusClient(session, str(server.make_url("/")), headers=authorization)
+        await prometheus.query("x_total[20s]", 1.0)
+
+    assert seen == ["Bearer letmein"]
+    assert "letmein" not in repr(prometheus)
+
+
+def test_samples_are_read_to_the_millisecond() -> None:
+    (series,) = parse_matrix(MATRIX).series
+
+    assert series.labels == {"__name__": "x_total", "pod": "fraud-7c9f-0"}
+    assert [t for t, _ in series.samples] == [1795401600.123, 1795401605.123, 1795401610.12]
+    assert (series.samples[0][1], series.samples[2][1]) == (12, 1.5e6)
+    assert series.samples[1][1] != series.samples[1][1]
+
+
+def test_warnings_are_kept_and_infos_are_not() -> None:
+    partial = MATRIX | {"warnings": ["1 of 2 stores are away"], "infos": ["might not be a counter"]}
+
+    assert parse_matrix(partial).warnings == ("1 of 2 stores are away",)
+
+
+def test_a_native_histogram_has_no_counter_samples() -> None:
+    answer = {
+        "status": "success",
+        "data": {
+            "resultType": "matrix",
+            "result": [
+                {"metric": {"pod": "a"}, "histograms": [[1.0, {"count": "1", "sum": "2", "buckets": []}]]}
+            ],
+        },
+    }
+
+    assert parse_matrix(answer) == Matrix((Series({"pod": "a"}, ()),))
