@@ -1,0 +1,131 @@
+"""Sees every version of every object of a namespace while a test runs, and says what they break.
+
+One watch for each kind; versions arrive on different connections, so they are put in order by resourceVersion
+(one etcd numbers all kinds together) before they are judged. `verdict` first waits until every watch has
+delivered what the server has.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Final, Self
+
+from tests.cluster.api import Api
+from tests.cluster.resources import (
+    CONTROLLER_REVISIONS,
+    DEPLOYMENTS,
+    ENDPOINT_SLICES,
+    HTTP_ROUTES,
+    PODS,
+    SERVICES,
+    Object,
+    Resource,
+)
+from tests.cluster.waiting import until
+from tests.invariants.rules import violations
+from tests.invariants.world import Seen
+
+MODEL_DEPLOYMENTS: Final = Resource("serin.dev/v1alpha1", "modeldeployments")
+KINDS: Final = {
+    "ModelDeployment": MODEL_DEPLOYMENTS,
+    "ControllerRevision": CONTROLLER_REVISIONS,
+    "Deployment": DEPLOYMENTS,
+    "Service": SERVICES,
+    "EndpointSlice": ENDPOINT_SLICES,
+    "HTTPRoute": HTTP_ROUTES,
+    "Pod": PODS,
+}
+ARRIVE_WITHIN: Final = 10.0
+
+
+class Gap(Exception):
+    """A watch had to begin anew, so versions may have been missed."""
+
+
+class Watcher:
+    """Watches one namespace: `async with Watcher(api, namespace) as watcher`, and at the end `verdict`.
+
+    Raises what a watch raised, and Gap where versions may have been missed: then nothing is proved.
+    """
+
+    def __init__(self, api: Api, namespace: str) -> None:
+        self._api, self._namespace = api, namespace
+        self._seen: dict[tuple[str, int], Seen] = {}
+        self._live: dict[str, dict[str, int]] = {kind: {} for kind in KINDS}
+
+    async def __aenter__(self) -> Self:
+        synced = {kind: asyncio.Event() for kind in KINDS}
+        self._tasks = [
+            asyncio.create_task(self._follow(kind, resource, synced[kind]), name=f"watcher {kind}")
+            for kind, resource in KINDS.items()
+        ]
+        for event in synced.values():
+            await asyncio.wait_for(event.wait(), ARRIVE_WITHIN)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def history(self) -> list[Seen]:
+        """Every version so far, in the order in which they were written."""
+        return [seen for (_, _), seen in sorted(self._seen.items(), key=lambda entry: entry[0][1])]
+
+    def of(self, kind: str, name: str) -> list[Seen]:
+        """The versions of one object."""
+        return [
+            seen
+            for seen in self.history
+            if seen.object["kind"] == kind and seen.object["metadata"]["name"] == name
+        ]
+
+    async def settled(self) -> None:
+        """Wait until everything the server has was seen."""
+        for kind, resource in KINDS.items():
+
+            async def difference(kind: str = kind, resource: Resource = resource) -> object:
+                there = _versions(await self._api.list(resource, self._namespace))
+                return {
+                    uid: version for uid, version in there.items() if self._live[kind].get(uid, 0) < version
+                }
+
+            await until(
+                difference,
+                lambda missing: not missing,
+                within=ARRIVE_WITHIN,
+                what=f"every version of every {kind} at the watcher",
+            )
+
+    async def verdict(self) -> list[str]:
+        """What the history so far breaks, first things first; empty if nothing."""
+        await self.settled()
+        for task in self._tasks:
+            if task.done():
+                task.result()
+        return [str(violation) for violation in violations(self.history)]
+
+    async def _follow(self, kind: str, resource: Resource, synced: asyncio.Event) -> None:
+        async for change in self._api.watch(resource, self._namespace):
+            if change.type == "SYNCED":
+                if synced.is_set():
+                    raise Gap(f"the watch of {resource} in {self._namespace}")
+                synced.set()
+                continue
+            # Lists leave the kind of their items out.
+            body: Object = {**change.object, "kind": kind}
+            meta, gone = body["metadata"], change.type == "DELETED"
+            version = int(meta["resourceVersion"])
+            self._seen.setdefault((kind, version), Seen(at=time.time(), object=body, deleted=gone))
+            if gone:
+                self._live[kind].pop(meta["uid"], None)
+            else:
+                self._live[kind][meta["uid"]] = version
+
+
+def _versions(objects: Iterable[Object]) -> dict[str, int]:
+    return {body["metadata"]["uid"]: int(body["metadata"]["resourceVersion"]) for body in objects}
