@@ -19,7 +19,7 @@ import aiohttp
 
 from tests.cluster import kubeconfig
 from tests.cluster.resources import PODS, Object, Resource
-from tests.cluster.waiting import NotInTime, shown
+from tests.cluster.waiting import NotInTime, shown, until
 
 REQUEST_SECONDS = 30
 WATCH_SECONDS = 290
@@ -283,11 +283,13 @@ class Api:
         self, resource: Resource, name: str, namespace: str | None = None, *, within: float = 30
     ) -> None:
         """Wait until there is no such object any more."""
-        deadline = asyncio.get_running_loop().time() + within
-        while (last := await self.find(resource, name, namespace)) is not None:
-            if asyncio.get_running_loop().time() > deadline:
-                raise NotInTime(f"{resource.plural} {name} is still there after {within:g} s:\n{shown(last)}")
-            await asyncio.sleep(0.05)
+
+        async def look() -> Object | None:
+            return await self.find(resource, name, namespace)
+
+        await until(
+            look, lambda found: found is None, within=within, what=f"the end of {resource.plural} {name}"
+        )
 
 
 def holding(holds: Callable[[Object], object], seen: Object) -> bool:

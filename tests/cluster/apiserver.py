@@ -8,7 +8,7 @@ import base64
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -44,6 +44,8 @@ class ApiServer:
     audit_log: Path
     key: Path
     """Signs the tokens of ServiceAccounts."""
+    tokens: dict[str, str] = field(repr=False)
+    """One for each of `USERS`."""
     kubeconfigs: dict[str, Path]
     """One for each of `USERS`, for programs inside the cluster's network."""
 
@@ -84,6 +86,7 @@ async def api_server(binaries: Binaries, folder: Path) -> AsyncIterator[ApiServe
                 ca=ca,
                 audit_log=folder / "audit.log",
                 key=key,
+                tokens=tokens,
                 kubeconfigs={
                     user: kubeconfig.written(
                         folder / f"{user}.kubeconfig", server=f"https://{GATEWAY}:{port}", token=token, ca=ca

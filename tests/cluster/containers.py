@@ -15,6 +15,7 @@ from tests.cluster.probes import Target, ailing, outcomes
 from tests.cluster.processes import CannotStart, kill_group, launch
 from tests.cluster.resources import Object
 from tests.cluster.status import Record
+from tests.cluster.tasks import begin
 
 LEAST_GRACE_SECONDS: Final = 2.0
 """A hook that used up the whole grace leaves this much to SIGTERM."""
@@ -71,11 +72,11 @@ class Container:
     """A container and its current process; `record` says what became of it."""
 
     def __init__(
-        self, spec: Object, pod: Surroundings, *, images: Images, back_off: BackOff, log: Path, grace: float
+        self, spec: Object, pod: Surroundings, *, images: Images, back_off: BackOff, logs: Path, grace: float
     ) -> None:
         self.spec = spec
         self.record = Record(spec["name"], spec["image"])
-        self.log = log
+        self._logs = logs
         self._pod, self._images, self._back_off, self._grace = pod, images, back_off, grace
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
@@ -87,6 +88,14 @@ class Container:
         return self.record.name
 
     @property
+    def log(self) -> Path:
+        """What the current run prints."""
+        return self.log_of(self.record.restarts)
+
+    def log_of(self, run: int) -> Path:
+        return self._logs / f"{self.name}.{run}.log"
+
+    @property
     def pid(self) -> int | None:
         """Of its main process, while it runs."""
         running = self._process is not None and self._process.returncode is None
@@ -94,7 +103,7 @@ class Container:
 
     def begin(self, restarts: Callable[[int], bool]) -> "asyncio.Task[None]":
         """Run it, again after each exit code that restarts it; the task ends when it is done for good."""
-        self._task = asyncio.create_task(self._run(restarts))
+        self._task = begin(self._run(restarts), f"container {self.name}")
         return self._task
 
     async def stop(self, grace: float) -> None:
@@ -170,7 +179,7 @@ class Container:
             return
         self.record.run(f"process://{uuid.uuid4()}")
         self._pod.note("Normal", "Started", f"Started container {self.name}")
-        probing = asyncio.create_task(self._probe(self._target(start)))
+        probing = begin(self._probe(self._target(start)), f"probes of {self.name}")
         try:
             await process.wait()
         finally:

@@ -6,8 +6,8 @@ No node-lifecycle controller runs, so nobody asks for heartbeats and nothing is 
 import asyncio
 import os
 import signal
-from collections.abc import Mapping
-from contextlib import aclosing, suppress
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack, aclosing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -16,12 +16,14 @@ import aiohttp
 
 from tests.cluster.api import Api, ApiError, Patch
 from tests.cluster.apiserver import ApiServer
-from tests.cluster.containers import BackOff
+from tests.cluster.containers import BackOff, Container
 from tests.cluster.images import Images
+from tests.cluster.kubelet import log_server
 from tests.cluster.network import GATEWAY
 from tests.cluster.pod import WORDS_OF_THE_NODE, Ground, Pod, log_folder
 from tests.cluster.resources import NODES, PODS, Object
 from tests.cluster.status import timestamp
+from tests.cluster.tasks import begin
 
 NAME: Final = "node-1"
 CAPACITY: Final = {"cpu": "64", "memory": "256Gi", "pods": "250", "ephemeral-storage": "1Ti"}
@@ -52,6 +54,8 @@ class Node:
         self.name = name
         self.images = images
         self._api, self._folder = api, folder
+        self._certificates = server.ca.parent
+        self._stack = AsyncExitStack()
         self._capacity = {**CAPACITY, **(capacity or {})}
         self._pods: dict[str, Pod] = {}
         self._endings: set[asyncio.Task[None]] = set()
@@ -72,8 +76,9 @@ class Node:
         )
 
     async def __aenter__(self) -> Self:
-        await self._register()
-        self._tasks = [asyncio.create_task(self._follow_pods()), asyncio.create_task(self._send_events())]
+        port = await self._stack.enter_async_context(log_server(self._find_log, self._certificates))
+        await self._register(port)
+        self._tasks = [begin(self._follow_pods(), "pods"), begin(self._send_events(), "events")]
         return self
 
     async def __aexit__(
@@ -83,28 +88,42 @@ class Node:
             task.cancel()
         await asyncio.wait(self._tasks)
         await asyncio.gather(*(pod.end() for pod in self._pods.values()), *self._endings)
+        await self._stack.aclose()
 
     def log(self, namespace: str, pod: str, container: str) -> str:
         """All a container has printed, over its restarts; of the newest pod of the name, dead or alive."""
-        found = sorted(
-            log_folder(self._folder, namespace, pod, "*").parent.glob(f"{namespace}_{pod}_*/{container}.log"),
-            key=lambda path: path.stat().st_mtime,
-        )
-        return found[-1].read_text(errors="replace") if found else ""
+        pods = log_folder(self._folder, namespace, pod, "").parent
+        folders = sorted(pods.glob(f"{namespace}_{pod}_*"), key=lambda folder: folder.stat().st_mtime)
+        runs = list(folders[-1].glob(f"{container}.*.log")) if folders else []
+        runs.sort(key=lambda path: int(path.name.split(".")[-2]))
+        return "".join(path.read_text(errors="replace") for path in runs)
 
     def kill(
         self, namespace: str, pod: str, container: str, *, sign: signal.Signals = signal.SIGKILL
     ) -> None:
         """Send a signal to a container's main process: a crash, or with SIGSTOP a hang."""
-        for one in self._pods.values():
-            if (one.namespace, one.name) == (namespace, pod):
-                for part in (*one.init, *one.main):
-                    if part.name == container and part.pid is not None:
-                        os.kill(part.pid, sign)
-                        return
-        raise ValueError(f"no container {container} of pod {namespace}/{pod} is running on {self.name}")
+        part = self._find(namespace, pod, container)
+        if part is None or part.pid is None:
+            raise ValueError(f"no container {container} of pod {namespace}/{pod} is running on {self.name}")
+        os.kill(part.pid, sign)
 
-    async def _register(self) -> None:
+    def _find(self, namespace: str, pod: str, container: str) -> Container | None:
+        named = (one for one in self._pods.values() if (one.namespace, one.name) == (namespace, pod))
+        return next((part for one in named if (part := one.container(container))), None)
+
+    def _find_log(
+        self, namespace: str, pod: str, container: str, previous: bool
+    ) -> tuple[Path | None, Callable[[], bool]]:
+        part = self._find(namespace, pod, container)
+        if part is None:
+            return None, lambda: False
+        path = part.log_of(part.record.restarts - 1) if previous else part.log
+        return (
+            path if path.exists() else None,
+            lambda: not previous and part.log == path and part.pid is not None,
+        )
+
+    async def _register(self, port: int) -> None:
         body: Object = {
             "apiVersion": "v1",
             "kind": "Node",
@@ -118,10 +137,9 @@ class Node:
         status = {
             "capacity": self._capacity,
             "allocatable": self._capacity,
-            "addresses": [
-                {"type": "InternalIP", "address": GATEWAY},
-                {"type": "Hostname", "address": self.name},
-            ],
+            # No host name, which the API server would prefer and could not look up.
+            "addresses": [{"type": "InternalIP", "address": GATEWAY}],
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": port}},
             "conditions": [
                 {
                     "type": "Ready",
@@ -164,7 +182,7 @@ class Node:
 
     def _forget(self, uid: str) -> None:
         if (pod := self._pods.pop(uid, None)) is not None:
-            ending = asyncio.create_task(pod.end())
+            ending = begin(pod.end(), f"forgetting {pod.name}")
             self._endings.add(ending)
             ending.add_done_callback(self._endings.discard)
 

@@ -24,6 +24,7 @@ from tests.cluster.images import Image, Images
 from tests.cluster.network import GATEWAY, PREFIX, pod_network
 from tests.cluster.resources import PODS, Object
 from tests.cluster.status import Seen, pod_status, timestamp
+from tests.cluster.tasks import begin
 from tests.cluster.volumes import make_volumes, mounts
 
 RETRY_SECONDS: Final = 0.5
@@ -79,7 +80,7 @@ class Pod:
                     self,
                     images=ground.images,
                     back_off=ground.back_off,
-                    log=logs / f"{spec['name']}.log",
+                    logs=logs,
                     grace=grace,
                 )
                 for spec in pod["spec"].get(kind) or []
@@ -87,8 +88,8 @@ class Pod:
             for kind in ("initContainers", "containers")
         )
         logs.mkdir(parents=True, exist_ok=True)
-        self._publishing = asyncio.create_task(self._publish_changes())
-        self._living = asyncio.create_task(self._live())
+        self._publishing = begin(self._publish_changes(), f"status of {self.name}")
+        self._living = begin(self._live(), f"pod {self.name}")
         self._dying: asyncio.Task[None] | None = None
 
     @property
@@ -103,6 +104,9 @@ class Pod:
     def namespace(self) -> str:
         return str(self.object["metadata"]["namespace"])
 
+    def container(self, name: str) -> Container | None:
+        return next((one for one in (*self.init, *self.main) if one.name == name), None)
+
     def see(self, pod: Object) -> None:
         """Take notice of a newer version of the object."""
         if _version(pod) < _version(self.object):
@@ -110,7 +114,7 @@ class Pod:
         self.object = pod
         if "deletionTimestamp" in pod["metadata"] and self._dying is None:
             grace = float(pod["metadata"].get("deletionGracePeriodSeconds", 30))
-            self._dying = asyncio.create_task(self._die(grace))
+            self._dying = begin(self._die(grace), f"end of pod {self.name}")
         # Readiness gates are conditions that others write.
         self._dirty.set()
 

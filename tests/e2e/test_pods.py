@@ -89,6 +89,14 @@ async def test_crashing_container_is_restarted_and_backed_off(api: Api, namespac
     assert condition("Ready", "False")(seen)
 
 
+async def test_logs_are_served_by_the_api_server(api: Api, namespace: str) -> None:
+    await api.create(pod("talking", restart="Never", args=["echo one; echo two"]), namespace)
+
+    await api.until(PODS, "talking", ended, namespace)
+
+    assert await api.log("talking", namespace) == "one\ntwo\n"
+
+
 async def test_unknown_image_is_not_pulled_until_it_exists(
     api: Api, cluster: Cluster, namespace: str
 ) -> None:
