@@ -105,9 +105,14 @@ async def _interrupted() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.demo", description=__doc__)
-    parser.add_argument(
-        "--keep", action="store_true", help="leave everything running, and say how to reach it"
-    )
+    parser.add_argument("--keep", action="store_true", help="leave everything up, and say how to reach it")
+    parser.add_argument("--context", metavar="NAME", help="tell it on the cluster of a kube context")
+    more = parser.add_argument_group("with --context")
+    more.add_argument("--namespace", default="serin-demo", help="made for the demo (default: %(default)s)")
+    more.add_argument("--prometheus", metavar="URL", help="as reached from here; needed if no operator runs")
+    more.add_argument("--scrape-seconds", type=int, default=15, help="its interval (default: %(default)s)")
+    more.add_argument("--gateway", metavar="NAMESPACE/NAME", help="a Gateway, or none; default: the first")
+    more.add_argument("--url", help="where the Gateway is reached from here, if not at its own address")
     return parser
 
 

@@ -34,6 +34,8 @@ MANIFESTS: Final = (
 NAMESPACE: Final = "demo"
 HOST: Final = "iris.example.com"
 SCRAPE_SECONDS: Final = 5
+CERTIFICATE_NAME: Final = "kubernetes.default.svc"
+"""A name that the API server's certificate has, unlike the door's 127.0.0.1."""
 FLUSHED_SECONDS: Final = 12.0
 """Envoy writes its access log every ten seconds."""
 
@@ -116,10 +118,10 @@ class Doors:
             file = kubeconfig.written(
                 place.running.folder / "outside.kubeconfig",
                 server=f"https://127.0.0.1:{self._api.port}",
-                token=server.admin_token,
+                token=server.tokens["admin"],
                 ca=server.ca,
                 namespace=NAMESPACE,
-                tls_name=server.host,
+                tls_name=CERTIFICATE_NAME,
             )
             yield REACH.format(file=file, users=self._users.port, prometheus=self._prometheus.port, host=HOST)
 

@@ -6,13 +6,14 @@ A witness apart from Serin's own words: weights are read from the HTTPRoute, pod
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
 
 from tests.cluster.api import Api
-from tests.cluster.mirror import changes
-from tests.cluster.resources import HTTP_ROUTES, PODS, Object, Resource
+from tests.cluster.mirror import Key, Mirror
+from tests.cluster.resources import HTTP_ROUTES, PODS, Object
 from tests.cluster.routing import weights
 from tests.cluster.waiting import NotInTime, shown
 from tests.demo.models import MODEL_DEPLOYMENTS, NAME
@@ -71,57 +72,40 @@ class Record:
     """Follows the ModelDeployment `iris` of a namespace, its route and its pods."""
 
     def __init__(self, api: Api, namespace: str, *, routes: bool) -> None:
-        self._api, self._namespace, self._routes = api, namespace, routes
-        self._progress = asyncio.Condition()
-        self._tasks: list[asyncio.Task[None]] = []
+        followed = (MODEL_DEPLOYMENTS, PODS, *((HTTP_ROUTES,) if routes else ()))
+        self._mirrors = {
+            resource: Mirror(api, resource, namespace=namespace, changed=self._look) for resource in followed
+        }
+        self._own = Key(namespace, NAME)
+        self._stack = AsyncExitStack()
+        self._changed = asyncio.Event()
         self.seen = Seen()
 
     async def __aenter__(self) -> Self:
-        followed: list[tuple[Resource, Callable[[Object, bool], None]]] = [
-            (MODEL_DEPLOYMENTS, self._deployment),
-            (PODS, self._pod),
-        ]
-        if self._routes:
-            followed.append((HTTP_ROUTES, self._route))
-        self._tasks = [asyncio.create_task(self._follow(*one)) for one in followed]
+        for mirror in self._mirrors.values():
+            await self._stack.enter_async_context(mirror)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        for outcome in await asyncio.gather(*self._tasks, return_exceptions=True):
-            if isinstance(outcome, Exception) and error is None:
-                raise outcome
+        await self._stack.aclose()
 
     async def until(self, holds: Callable[[Seen], object], *, within: float, what: str) -> None:
-        """Wait until what is seen holds. Raises NotInTime, with the status as last seen."""
+        """Wait until what is seen holds; one at a time. Raises NotInTime, with the status as last seen."""
         try:
-            async with asyncio.timeout(within), self._progress:
-                await self._progress.wait_for(lambda: holds(self.seen))
+            async with asyncio.timeout(within):
+                while not holds(self.seen):
+                    self._changed.clear()
+                    await self._changed.wait()
         except TimeoutError:
             raise NotInTime(f"{what} did not come within {within:g} s:\n{shown(self.seen.status)}") from None
 
-    async def _follow(self, resource: Resource, take: Callable[[Object, bool], None]) -> None:
-        async for change in changes(self._api, resource, self._namespace):
-            if change.type != "SYNCED":
-                take(change.object, change.type == "DELETED")
-                async with self._progress:
-                    self._progress.notify_all()
-
-    def _deployment(self, body: Object, gone: bool) -> None:
-        if body["metadata"]["name"] == NAME:
-            self.seen.deployment = {} if gone else body
-
-    def _pod(self, body: Object, gone: bool) -> None:
-        uid = body["metadata"]["uid"]
-        if gone:
-            self.seen.pods.pop(uid, None)
-        else:
-            self.seen.pods[uid] = body
-
-    def _route(self, body: Object, gone: bool) -> None:
-        now = {} if gone else weights(body)
-        if body["metadata"]["name"] == NAME and (not self.seen.routed or self.seen.routed[-1].weights != now):
-            self.seen.routed.append(Routed(time.time(), now))
+    def _look(self) -> None:
+        self.seen.deployment = self._mirrors[MODEL_DEPLOYMENTS].objects.get(self._own, {})
+        self.seen.pods = {body["metadata"]["uid"]: body for body in self._mirrors[PODS].objects.values()}
+        if HTTP_ROUTES in self._mirrors and (route := self._mirrors[HTTP_ROUTES].objects.get(self._own)):
+            now = weights(route)
+            if not self.seen.routed or self.seen.routed[-1].weights != now:
+                self.seen.routed.append(Routed(time.time(), now))
+        self._changed.set()
