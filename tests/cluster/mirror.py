@@ -1,11 +1,11 @@
 """A live copy of a collection, as controllers keep one, over lost connections and restarts of the server.
 
 `api.Api.watch` follows one connection's history and leaves its gaps to the caller; here they are closed: what
-disappeared unseen is dropped.
+disappeared unseen is reported as deleted.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -26,6 +26,31 @@ class Key(NamedTuple):
 
 def key_of(body: Object) -> Key:
     return Key(body["metadata"].get("namespace", ""), body["metadata"]["name"])
+
+
+async def changes(
+    api: Api, resource: Resource, namespace: str | None = None, *, labels: str = ""
+) -> AsyncIterator[Change]:
+    """ADDED, MODIFIED and DELETED without end or gap; SYNCED whenever everything that exists was given."""
+    known: dict[Key, Object] = {}
+    while True:
+        try:
+            async for change in api.watch(resource, namespace, labels=labels):
+                if change.type == "SYNCED":
+                    present = {key_of(body) for body in await api.list(resource, namespace, labels=labels)}
+                    for gone in known.keys() - present:
+                        yield Change("DELETED", known.pop(gone))
+                elif change.type == "DELETED":
+                    known.pop(key_of(change.object), None)
+                else:
+                    known[key_of(change.object)] = change.object
+                yield change
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            await asyncio.sleep(RETRY_SECONDS)
+        except ApiError as error:
+            if error.code < 500:
+                raise
+            await asyncio.sleep(RETRY_SECONDS)
 
 
 class Mirror:
@@ -68,27 +93,13 @@ class Mirror:
             raise outcome
 
     async def _follow(self) -> None:
-        while True:
-            try:
-                async for change in self._api.watch(self._resource, self._namespace, labels=self._labels):
-                    await self._take(change)
-            except (aiohttp.ClientError, OSError, TimeoutError):
-                await asyncio.sleep(RETRY_SECONDS)
-            except ApiError as error:
-                if error.code < 500:
-                    raise
-                await asyncio.sleep(RETRY_SECONDS)
-
-    async def _take(self, change: Change) -> None:
-        match change.type:
-            case "SYNCED":
-                listed = await self._api.list(self._resource, self._namespace, labels=self._labels)
-                for gone in self.objects.keys() - {key_of(body) for body in listed}:
-                    del self.objects[gone]
-                self._complete.set()
-            case "DELETED":
-                self.objects.pop(key_of(change.object), None)
-            case _:
-                self.objects[key_of(change.object)] = change.object
-        if self._complete.is_set():
-            self._changed()
+        async for change in changes(self._api, self._resource, self._namespace, labels=self._labels):
+            match change.type:
+                case "SYNCED":
+                    self._complete.set()
+                case "DELETED":
+                    self.objects.pop(key_of(change.object), None)
+                case _:
+                    self.objects[key_of(change.object)] = change.object
+            if self._complete.is_set():
+                self._changed()
