@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
 import pytest_asyncio
 
 from serin.domain.analysis.counters import Role, Series
-from serin.domain.analysis.request import Channel, TrialRequest
+from serin.domain.analysis.request import Channel, StepWindow, TrialRequest
 from serin.domain.analysis.verdict import Assessment, Verdict
 from serin.domain.names import Key
 from serin.prom.client import PrometheusClient
@@ -167,6 +168,26 @@ async def test_without_prometheus_nothing_is_concluded_and_then_it_goes_on(histo
     assert (away.verdict, away.available, away.reason) == (Verdict.NO_DATA, False, "PrometheusUnreachable")
     assert "cannot be reached" in away.message
     assert ear.heard[-1].verdict is not Verdict.NO_DATA
+
+
+async def test_a_new_step_keeps_the_evidence_and_a_new_attempt_does_not(history: History) -> None:
+    ear = Ear(at=END)
+    later = StepWindow(step=1, weight=50, written=STARTED + END - 2, settled=None)
+    async with poller(history, ear) as polling:
+        polling.follow(KEY, asked())
+        await ear.until(bool)
+        polling.follow(KEY, replace(asked(), step=1, windows=(*asked().windows, later)))
+        await ear.until(lambda heard: heard[-1].step == 1)
+        polling.follow(KEY, replace(asked(), attempt="another", windows=(later,)))
+        await ear.until(lambda heard: heard[-1].attempt == "another")
+    first, last = ear.heard[0], ear.heard[-1]
+    second = next(one for one in ear.heard if one.step == 1)
+
+    assert (second.boundary, second.signals[0].log_evidence) == (
+        first.boundary,
+        first.signals[0].log_evidence,
+    )
+    assert (last.verdict, last.reason) == (Verdict.NO_DATA, "WeightUnconfirmed")
 
 
 async def test_what_is_forgotten_is_not_heard_of_again(history: History) -> None:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil, inf
+from operator import attrgetter
 from typing import Final
 
 from serin.domain.analysis.counters import Series
@@ -160,13 +161,9 @@ class Poller:
 
 
 def _same_trial(one: TrialRequest, other: TrialRequest) -> bool:
-    return (one.attempt, one.policy, one.interval, one.started, one.namespace) == (
-        other.attempt,
-        other.policy,
-        other.interval,
-        other.started,
-        other.namespace,
-    )
+    """Whether what was learnt for one holds for the other."""
+    key = attrgetter("namespace", "attempt", "policy", "interval")
+    return bool(key(one) == key(other))
 
 
 def _reason(error: PrometheusError) -> Reason:

@@ -85,6 +85,18 @@ def test_a_healthy_version_is_safe_and_never_harmful() -> None:
     assert found.policy_hash == asked.policy.fingerprint()
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_equal_versions_are_not_told_apart(seed: int) -> None:
+    """Through scrapes at each pod's own phase, missing none and doubling none."""
+    asked = request(policy(), interval=5, canaries={canary_pod(k): 0.0 for k in range(2)})
+
+    found = judged(asked, served(asked, share=since(0, 0.3), seed=seed)).signals[0]
+
+    assert found.verdict is not Verdict.HARM
+    assert found.canary.events + found.stable.events == pytest.approx(100 * 600, rel=0.03)
+    assert found.ratio == pytest.approx(1, abs=0.4)
+
+
 def test_harm_stays_harm_when_the_canary_recovers() -> None:
     asked = request(policy())
     world = served(asked, canary=lambda t: 0.3 if 0 <= t < 60 else 0.0)

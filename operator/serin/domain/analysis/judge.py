@@ -118,7 +118,10 @@ def first_hold(sight: Sight, *, now: float) -> Hold | None:
         if not sight.live[arm]:
             return Hold(Reason.NO_SAMPLES, f"no pod of {name} is being scraped")
         if sight.missing[arm]:
-            return Hold(Reason.SCRAPES_MISSING, f"more than half of the scrapes of {name} are missing")
+            return Hold(
+                Reason.SCRAPES_MISSING,
+                f"{name} is scraped less than half as often as every {request.interval:g} s",
+            )
         if sight.spoilt[arm]:
             return Hold(
                 Reason.SAMPLES_SPOILT, f"more than a fifth of the samples of {name} are NaN or infinite"

@@ -1,0 +1,101 @@
+"""Which margins count, and what safety asks for besides evidence."""
+
+from serin.domain.analysis.evidence import ArmCounts, Interval
+from serin.domain.analysis.ledger import Ledger
+from serin.domain.analysis.policy import Promotion, SignalPolicy
+from tests.unit.analysis.worlds import errors
+
+
+def after(
+    intervals: int,
+    *,
+    canary: tuple[float, float],
+    stable: tuple[float, float],
+    signal: SignalPolicy | None = None,
+    lone_pod: bool = False,
+    phi: float = 1.0,
+) -> Ledger:
+    """A ledger after equal intervals of (requests, bad) on both sides; the stable's hour before was alike."""
+    requests, bad = stable
+    ledger = Ledger.open(
+        signal or errors(),
+        Promotion(),
+        began=0,
+        past=ArmCounts(240 * requests, 240 * bad),
+        phi=phi,
+        step=0,
+    )
+    for place in range(intervals):
+        seen = Interval(ArmCounts(*canary), ArmCounts(*stable))
+        ledger = ledger.advanced(seen, start=15.0 * place, lone_pod=lone_pod)
+    return ledger
+
+
+def test_three_times_as_often_is_no_harm_within_a_tenth_of_a_point() -> None:
+    by_both = after(240, canary=(750, 0.225), stable=(14_250, 1.425))
+    by_ratio = after(240, canary=(750, 0.225), stable=(14_250, 1.425), signal=errors(max_increase=0.0))
+
+    assert by_both.log_harm < 0 < 4.6 < by_ratio.log_harm
+
+
+def test_a_quarter_more_of_many_is_harm_only_beyond_both() -> None:
+    allowed = after(240, canary=(750, 7.5 * 1.2), stable=(14_250, 142.5))
+
+    assert allowed.log_harm < 1
+
+
+def test_where_most_are_bad_harm_is_a_matter_of_points() -> None:
+    from_most_to_all = after(3, canary=(75, 75), stable=(1425, 1140))
+    within_five_points = after(240, canary=(75, 62), stable=(1425, 1140))
+
+    assert from_most_to_all.log_harm > 4.6
+    assert within_five_points.log_harm < 1
+    assert not from_most_to_all.safe
+
+
+def test_a_lone_pod_may_be_half_as_bad_again() -> None:
+    several, lone = (
+        after(240, canary=(750, 7.5 * 1.48), stable=(14_250, 142.5), lone_pod=lone) for lone in (False, True)
+    )
+
+    assert several.log_harm > 4.6
+    assert lone.log_harm < 1
+
+
+def test_a_signal_that_allows_more_keeps_it_for_a_lone_pod() -> None:
+    lenient = errors(max_ratio=3.0)
+
+    assert after(240, canary=(750, 15), stable=(14_250, 142.5), signal=lenient, lone_pod=True).log_harm < 1
+
+
+def test_clustered_failures_take_more_evidence() -> None:
+    single, clustered = (after(12, canary=(75, 3), stable=(1425, 14.25), phi=phi) for phi in (1.0, 4.0))
+
+    assert 0 < clustered.log_harm < single.log_harm / 3
+
+
+def test_without_errors_four_hundred_requests_are_needed() -> None:
+    """The figure that is promised to people: 400 canary requests at 95 %, one point."""
+    before, reached = (after(n, canary=(10, 0), stable=(190, 0)) for n in (38, 41))
+
+    assert (before.safe, reached.safe) == (False, True)
+
+
+def test_more_than_twice_as_often_is_not_safe_even_within_a_point() -> None:
+    fivefold = after(20, canary=(750, 3.75), stable=(14_250, 14.25))
+
+    assert fivefold.log_safety > 3
+    assert not fivefold.leans_safe
+    assert not fivefold.safe
+
+
+def test_a_step_needs_its_own_requests() -> None:
+    ledger = after(100, canary=(75, 0), stable=(1425, 0))
+
+    anew = ledger.at_step(1)
+
+    assert ledger.safe
+    assert not anew.safe
+    assert (anew.step_canary, anew.log_safety) == (ArmCounts(), 0)
+    assert (anew.canary, anew.log_harm) == (ledger.canary, ledger.log_harm)
+    assert anew.at_step(1) is anew
