@@ -22,8 +22,6 @@ from tests.cluster.network import GATEWAY, Door
 from tests.cluster.prometheus import Prometheus
 
 CRDS: Final = Path(__file__).parents[2] / "crds"
-CERTIFICATE_NAME: Final = "kubernetes.default.svc"
-"""A name that the API server's certificate has, unlike the door's 127.0.0.1."""
 CANNOT_RUN: Final = 2
 
 
@@ -75,7 +73,6 @@ def _reachable(cluster: Cluster, doors: dict[str, Door], seconds: float) -> str:
         server=f"https://127.0.0.1:{doors['api'].port}",
         token=cluster.server.tokens["admin"],
         ca=cluster.server.ca,
-        tls_name=CERTIFICATE_NAME,
     )
     return f"""
 The cluster is up after {seconds:.0f} s. From another terminal of this machine:

@@ -23,6 +23,7 @@ from tests.cluster.waiting import NotInTime, shown, until
 
 REQUEST_SECONDS = 30
 WATCH_SECONDS = 290
+LONGEST_LINE = 2**22
 
 
 class ApiError(Exception):
@@ -92,7 +93,14 @@ class Api:
         """Any request at all; returns the answer's JSON, or its text where it is none."""
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": media, "Accept": accept}
-        async with self._session.request(method, path, data=data, params=params, headers=headers) as answer:
+        async with self._session.request(
+            method,
+            path,
+            data=data,
+            params=params,
+            headers=headers,
+            server_hostname=self.access.server_name,
+        ) as answer:
             text = await answer.text()
             content = json.loads(text) if "json" in answer.content_type else text
             if answer.status >= 400:
@@ -241,7 +249,13 @@ class Api:
     async def _stream(self, path: str, params: Mapping[str, str]) -> AsyncGenerator[Change, None]:
         params = {**params, "watch": "1", "allowWatchBookmarks": "true", "timeoutSeconds": str(WATCH_SECONDS)}
         limits = aiohttp.ClientTimeout(total=None)
-        async with self._session.get(path, params=params, timeout=limits, read_bufsize=2**22) as answer:
+        async with self._session.get(
+            path,
+            params=params,
+            timeout=limits,
+            read_bufsize=LONGEST_LINE,
+            server_hostname=self.access.server_name,
+        ) as answer:
             if answer.status >= 400:
                 raise ApiError(f"GET {path}", answer.status, await answer.json())
             async for line in answer.content:

@@ -125,7 +125,8 @@ def _server_command(binaries: Binaries, folder: Path, *, storage: str, port: int
         f"--etcd-servers={storage}",
         f"--secure-port={port}",
         f"--bind-address={GATEWAY}",
-        f"--advertise-address={GATEWAY}",
+        # Only to get this name into the certificate: people come in through a door on the machine's loopback.
+        "--advertise-address=127.0.0.1",
         # Nothing routes to the Service `kubernetes`; pods are given the server's own address.
         "--endpoint-reconciler-type=none",
         f"--cert-dir={folder / 'certificates'}",

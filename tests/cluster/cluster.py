@@ -23,7 +23,7 @@ from tests.cluster.binaries import Binaries
 from tests.cluster.controllers import controllers
 from tests.cluster.images import Images
 from tests.cluster.node import Node
-from tests.cluster.processes import Program
+from tests.cluster.processes import Program, warden
 from tests.cluster.resources import CRDS, SERVICE_ACCOUNTS, Object
 
 T = TypeVar("T")
@@ -135,8 +135,8 @@ class Cluster:
         return self.server.kubeconfigs["admin"]
 
     async def _start(self) -> None:
-        temporary = tempfile.TemporaryDirectory(prefix="serin-cluster-", ignore_cleanup_errors=True)
-        self.folder = self._folder or Path(self._stack.enter_context(temporary))
+        self.folder = self._folder or Path(self._stack.enter_context(_temporary_folder()))
+        await self.attach(warden(None if self._folder else self.folder))
         self.server = await self.attach(api_server(self.binaries, self.folder))
         self.api = await self.attach(Api(kubeconfig.access(self.kubeconfig)))
         self.audit = AuditLog(self.server.audit_log, self.api)
@@ -149,6 +149,11 @@ class Cluster:
         node_api = await self.attach(Api(kubeconfig.access(self.server.kubeconfigs["node"])))
         node = Node(node_api, self.server, self.folder, images=self.images, capacity=self._capacity)
         self.node = await self.attach(node)
+
+
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    # What a container writes at the last moment may make a folder that is being removed not empty.
+    return tempfile.TemporaryDirectory(prefix="serin-cluster-", ignore_cleanup_errors=True)
 
 
 def documents(path: Path) -> list[Object]:

@@ -11,9 +11,12 @@ import subprocess
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
+
+NAME: Final = "serin-test"
+"""Of everything in a kubeconfig that is written here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,27 +26,21 @@ class Access:
     server: str
     tls: ssl.SSLContext | bool = field(default=True, repr=False)
     token: str | None = field(default=None, repr=False)
+    server_name: str | None = None
+    """What the server's certificate is issued to, where that is not the address."""
 
 
-def written(
-    path: Path, *, server: str, token: str, ca: Path, namespace: str = "default", tls_name: str = ""
-) -> Path:
+def written(path: Path, *, server: str, token: str, ca: Path, namespace: str = "default") -> Path:
     """Write a kubeconfig for one user with a bearer token; only the user can read it."""
     cluster = {"server": server, "certificate-authority-data": base64.b64encode(ca.read_bytes()).decode()}
-    if tls_name:
-        cluster["tls-server-name"] = tls_name
+    context = {"cluster": NAME, "user": NAME, "namespace": namespace}
     document = {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": "serin-test", "cluster": cluster}],
-        "users": [{"name": "user", "user": {"token": token}}],
-        "contexts": [
-            {
-                "name": "serin-test",
-                "context": {"cluster": "serin-test", "user": "user", "namespace": namespace},
-            }
-        ],
-        "current-context": "serin-test",
+        "clusters": [{"name": NAME, "cluster": cluster}],
+        "users": [{"name": NAME, "user": {"token": token}}],
+        "contexts": [{"name": NAME, "context": context}],
+        "current-context": NAME,
     }
     path.touch(mode=0o600)
     path.write_text(yaml.safe_dump(document))
@@ -70,7 +67,8 @@ def access(path: Path | None = None, context: str | None = None) -> Access:
         tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
     _load_client_certificate(tls, user, path)
     token = user.get("token") or _text({"token": user.get("tokenFile")}, "token", path)
-    return Access(server=cluster["server"], tls=tls, token=token)
+    server_name = cluster.get("tls-server-name")
+    return Access(server=cluster["server"], tls=tls, token=token, server_name=server_name)
 
 
 def _default_path() -> Path:

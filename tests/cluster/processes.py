@@ -1,6 +1,7 @@
 """Programs the cluster consists of: started, waited for until they answer, stopped in order.
 
-None outlives us, however we end: the kernel kills them with the process that started them (`launch.py`).
+None outlives us, however we end: the kernel kills them with the process that started them (`launch.py`), and
+`warden` looks after what they have started themselves.
 """
 
 import asyncio
@@ -9,8 +10,9 @@ import os
 import signal
 import ssl
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -18,8 +20,11 @@ from typing import Any, Final, Self
 import aiohttp
 
 LAUNCHER: Final = Path(__file__).with_name("launch.py")
+WARDEN: Final = Path(__file__).with_name("warden.py")
 LOOK_EVERY_SECONDS = 0.05
 TAIL_LINES = 30
+MARK: Final = {"SERIN_TEST_CLUSTER": str(uuid.uuid4())}
+"""In the environment of everything this process starts, and of what that starts in turn."""
 
 
 class CannotStart(Exception):
@@ -56,7 +61,7 @@ async def launch(
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=dict(environment),
+                env={**environment, **MARK},
                 pass_fds=(writing,) if network is None else (writing, network),
                 # A session of its own: Ctrl-C in a terminal is for us, who stop things in order.
                 start_new_session=True,
@@ -67,6 +72,21 @@ async def launch(
         await process.wait()
         raise CannotStart(wrong)
     return process
+
+
+@asynccontextmanager
+async def warden(folder: Path | None) -> AsyncIterator[None]:
+    """Have someone clean up after us if we are killed: what `launch` started, and the folder."""
+    (mark,) = (f"{name}={value}" for name, value in MARK.items())
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", "-S", str(WARDEN), mark, *([str(folder)] if folder else [])),
+        stdin=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        await process.communicate(b"ended in order\n")
 
 
 async def _read_all(pipe: int) -> str:
