@@ -9,8 +9,6 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,40 +16,15 @@ from typing import Any, Self
 import aiohttp
 
 from tests.cluster import kubeconfig
+from tests.cluster.answers import ApiError, Change, Patch, holding
 from tests.cluster.resources import PODS, Object, Resource
 from tests.cluster.waiting import NotInTime, shown, until
+
+__all__ = ["Api", "ApiError", "Change", "Patch"]
 
 REQUEST_SECONDS = 30
 WATCH_SECONDS = 290
 LONGEST_LINE = 2**22
-
-
-class ApiError(Exception):
-    """The server refused: its status code, its reason (`NotFound`, `Conflict`, ...) and its sentence."""
-
-    def __init__(self, request: str, code: int, body: object) -> None:
-        status = body if isinstance(body, dict) else {}
-        self.code = code
-        self.reason: str = status.get("reason", "")
-        self.message: str = status.get("message", str(body))
-        super().__init__(f"{request}: {code} {self.reason}: {self.message}")
-
-
-class Patch(StrEnum):
-    """The patches the server understands, by media type."""
-
-    MERGE = "application/merge-patch+json"
-    JSON = "application/json-patch+json"
-    STRATEGIC = "application/strategic-merge-patch+json"
-    APPLY = "application/apply-patch+yaml"
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One thing a watch saw: ADDED, MODIFIED, DELETED, or SYNCED once all existing objects were given."""
-
-    type: str
-    object: Object
 
 
 class Api:
@@ -304,14 +277,6 @@ class Api:
         await until(
             look, lambda found: found is None, within=within, what=f"the end of {resource.plural} {name}"
         )
-
-
-def holding(holds: Callable[[Object], object], seen: Object) -> bool:
-    """Whether a predicate holds; a field it needs and does not find means no."""
-    try:
-        return bool(holds(seen))
-    except (KeyError, IndexError, TypeError):
-        return False
 
 
 def _place(resource: Resource, namespace: str | None) -> str | None:

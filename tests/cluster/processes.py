@@ -133,6 +133,11 @@ class Program:
         self._environment = dict(os.environ if environment is None else environment)
         self._folder = None if folder is None else str(folder)
 
+    def until(self, ready: Callable[[], Awaitable[bool]]) -> Self:
+        """Count as started only when this says so; to be said before it is entered."""
+        self._ready = ready
+        return self
+
     async def __aenter__(self) -> Self:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self._process = await launch(
