@@ -4,9 +4,9 @@ One file on the standard library and prometheus_client, because it has to start 
 many times in a test. What it is told comes from the environment, overridden by `behaviour.json` beside the
 model (so that the model's URI alone makes a version bad), overridden by `PUT /behaviour` while it runs.
 
-MLServer 1.7.1 was the pattern: it does not count /v2/health/*, labels paths by their route, knows a version
-only from the path ("None" otherwise), creates the failure counter with the first request and an error's
-series in rest_server_requests_total with the first error.
+Bodies need a content-length. The pattern is MLServer 1.7.1: it does not count /v2/health/*, labels paths by
+their route, knows a version only from the path ("None" otherwise), creates the failure counter with the first
+request and an error's series in rest_server_requests_total with the first error.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ import re
 import signal
 import socket
 import time
+from asyncio import StreamReader, StreamWriter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, fields, replace
 from http import HTTPStatus
@@ -85,9 +86,8 @@ class Metrics:
         rest, model = ("method", "path", "status_code", "app_name"), ("model", "version")
         name = "rest_server_request"
         self.requests = Counter(f"{name}s_total", "Total HTTP requests", rest, registry=registry)
-        self.seconds = Histogram(
-            f"{name}_duration_seconds", "HTTP request duration, in seconds", rest, registry=registry
-        )
+        text = "HTTP request duration, in seconds"
+        self.seconds = Histogram(f"{name}_duration_seconds", text, rest, registry=registry)
         text = "Total HTTP requests currently in progress"
         self.in_progress = Gauge(f"{name}s_in_progress", text, ("method", "app_name"), registry=registry)
         name, text = "model_infer_request", "Model infer request"
@@ -109,7 +109,7 @@ class ModelServer:
         self._stopping = asyncio.Event()
         self._busy = 0
         self._free = asyncio.Event()
-        self._idle: set[asyncio.StreamWriter] = set()
+        self._idle: set[StreamWriter] = set()
 
     async def run(self, *, host: str, port: int, metrics_port: int) -> None:
         """Serve until SIGTERM, then finish what is in flight."""
@@ -134,8 +134,8 @@ class ModelServer:
 
     def _connection(
         self, answer: Callable[[Request], Awaitable[Answer]]
-    ) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    ) -> Callable[[StreamReader, StreamWriter], Awaitable[None]]:
+        async def serve(reader: StreamReader, writer: StreamWriter) -> None:
             try:
                 while request := await self._next_request(reader, writer):
                     self._busy += 1
@@ -155,9 +155,7 @@ class ModelServer:
 
         return serve
 
-    async def _next_request(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> Request | None:
+    async def _next_request(self, reader: StreamReader, writer: StreamWriter) -> Request | None:
         self._idle.add(writer)
         try:
             async with asyncio.timeout(KEPT_ALIVE_SECONDS):
@@ -169,14 +167,11 @@ class ModelServer:
         first, *lines = head.decode("latin-1").rstrip().split("\r\n")
         method, target, _ = first.split(" ", 2)
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-        if headers.get("transfer-encoding", "").lower() == "chunked":
-            body = await _chunks(reader)
-        else:
-            body = await reader.readexactly(int(headers.get("content-length", "0")))
+        body = await reader.readexactly(int(headers.get("content-length", "0")))
         keep_alive = headers.get("connection", "").lower() != "close"
         return Request(method, target.partition("?")[0], body, keep_alive)
 
-    def _send(self, writer: asyncio.StreamWriter, request: Request, answer: Answer) -> None:
+    def _send(self, writer: StreamWriter, request: Request, answer: Answer) -> None:
         headers = [
             f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}",
             f"content-type: {answer.content_type}",
@@ -191,9 +186,8 @@ class ModelServer:
     async def _metrics_port(self, request: Request) -> Answer:
         if request.path != "/metrics":
             return Answer(404)
-        return Answer(
-            200, generate_latest(self._metrics.registry), "text/plain; version=0.0.4; charset=utf-8"
-        )
+        kind = "text/plain; version=0.0.4; charset=utf-8"
+        return Answer(200, generate_latest(self._metrics.registry), kind)
 
     async def _infer_port(self, request: Request) -> Answer:
         """MLServer's REST port: only what has a route is counted, and the health of the server is not."""
@@ -273,15 +267,6 @@ ROUTES = re.compile(r"/v2/models/(?P<model>[^/]+)(/versions/(?P<version>[^/]+))?
 
 def _error(status: int, text: str) -> Answer:
     return Answer(status, json.dumps({"error": text}).encode())
-
-
-async def _chunks(reader: asyncio.StreamReader) -> bytes:
-    body = b""
-    while size := int((await reader.readline()).split(b";")[0], 16):
-        body += await reader.readexactly(size)
-        await reader.readline()
-    await reader.readline()
-    return body
 
 
 def behaviour_of(environ: dict[str, str], model: Path) -> Behaviour:
