@@ -10,6 +10,8 @@ from datetime import timedelta
 from serin.domain.analysis.counters import Arm, Role, Series
 from serin.domain.analysis.policy import Counter, Mode, Policy, Promotion, SignalPolicy
 from serin.domain.analysis.request import Channel, PodTimes, StepWindow, TrialRequest
+from serin.domain.analysis.trial import Trial
+from serin.domain.analysis.verdict import Assessment
 
 STARTED = 1_000_000.0 * 60
 """When rollouts begin: on every grid."""
@@ -17,6 +19,8 @@ STABLE, CANARY = "fraud-55d1aa00bb", "fraud-7c9faa00bb"
 
 Risk = Callable[[float], float]
 """The bad share at a moment, in seconds since the rollout began."""
+World = Mapping[Channel, list[Series]]
+"""All that Prometheus has stored."""
 
 
 def stable_pod(number: int) -> str:
@@ -98,7 +102,7 @@ def traffic(
     until: float,
     history: float = 3600.0,
     seed: int = 1,
-) -> dict[Channel, list[Series]]:
+) -> World:
     """Everything that Prometheus stores of the world from `history` before the rollout to `until`
     after it.
     """
@@ -130,7 +134,7 @@ def traffic(
     return stored(pods)
 
 
-def stored(pods: list[Pod]) -> dict[Channel, list[Series]]:
+def stored(pods: list[Pod]) -> World:
     channels: dict[Channel, list[Series]] = {
         Channel("", Role.SCRAPES): [],
         Channel("errors", Role.REQUESTS): [],
@@ -147,7 +151,7 @@ def stored(pods: list[Pod]) -> dict[Channel, list[Series]]:
     return channels
 
 
-def cut(world: Mapping[Channel, list[Series]], after: float, to: float) -> dict[Channel, list[Series]]:
+def cut(world: World, after: float, to: float) -> World:
     """What a query at `to` answers that reaches back to `after`; both in seconds since the rollout began."""
     return {
         channel: [
@@ -176,3 +180,37 @@ def binomial(dice: random.Random, n: int, p: float) -> int:
     if n * p > 50 and n * (1 - p) > 50:
         return min(n, max(0, round(dice.gauss(n * p, (n * p * (1 - p)) ** 0.5))))
     return sum(dice.random() < p for _ in range(n))
+
+
+def always(risk: float) -> Risk:
+    return lambda _: risk
+
+
+def since(onset: float, risk: float) -> Risk:
+    return lambda t: risk if t >= onset else 0.0
+
+
+def served(asked: TrialRequest, **changes: object) -> World:
+    """The stored samples of a healthy model at 100 requests a second, 5 % on the canary, unless said
+    otherwise.
+    """
+    given: dict[str, object] = {
+        "rps": 100.0,
+        "share": since(0, 0.05),
+        "canary": always(0.01),
+        "stable": always(0.01),
+        "until": 600.0,
+        "history": 900.0,
+    }
+    return traffic(asked, **(given | changes))  # type: ignore[arg-type]
+
+
+def judged(asked: TrialRequest, world: World, *, at: float = 600.0) -> Assessment:
+    trial = Trial(asked)
+    trial.add(cut(world, -1e9, at))
+    return trial.assess(STARTED + at)
+
+
+def window(step: int, weight: int, written: float, settled: float | None) -> StepWindow:
+    moment = None if settled is None else STARTED + settled
+    return StepWindow(step=step, weight=weight, written=STARTED + written, settled=moment)

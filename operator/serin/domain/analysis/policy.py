@@ -82,5 +82,9 @@ class Policy:
     signals: tuple[SignalPolicy, ...]
 
     def fingerprint(self) -> str:
-        """Ten characters that change when a verdict made under another policy must not count (I5)."""
-        return hashlib.sha256(repr(sorted(asdict(self).items())).encode()).hexdigest()[:10]
+        """Ten characters that change when a verdict made under another policy must not count (I5).
+
+        The mode is left out: it says whether verdicts act, not what they are.
+        """
+        judging = {name: value for name, value in asdict(self).items() if name != "mode"}
+        return hashlib.sha256(repr(sorted(judging.items())).encode()).hexdigest()[:10]

@@ -1,0 +1,159 @@
+"""What is said while nothing can be judged, and in which words."""
+
+from dataclasses import replace
+from math import log
+
+from serin.domain.analysis.counters import Arm, Role, Series
+from serin.domain.analysis.policy import Counter
+from serin.domain.analysis.request import Channel, PodTimes
+from serin.domain.analysis.trial import Trial
+from serin.domain.analysis.verdict import Verdict
+from tests.unit.analysis.worlds import (
+    STARTED,
+    World,
+    always,
+    canary_pod,
+    errors,
+    judged,
+    policy,
+    request,
+    served,
+    stable_pod,
+    window,
+)
+
+# What is said while nothing can be judged
+
+
+def test_awaiting_traffic_is_no_verdict() -> None:
+    asked = request(policy())
+
+    found = judged(asked, served(asked, share=always(0)))
+
+    assert (found.verdict, found.reason, found.available) == (Verdict.NO_DATA, "AwaitingTraffic", True)
+    assert found.message == "errors: no counted request on fraud-7c9faa00bb yet"
+
+
+def test_warming_up_is_no_verdict() -> None:
+    asked = request(policy(warm_up=120))
+
+    found = judged(asked, served(asked), at=61)
+
+    assert (found.reason, found.message) == (
+        "WarmingUp",
+        f"fraud-7c9faa00bb is warming up, {STARTED + 120 - (found.boundary or 0):.0f} s to go",
+    )
+
+
+def test_an_unconfirmed_weight_is_no_verdict() -> None:
+    asked = request(policy(), windows=(window(0, 5, 0, None),))
+
+    assert judged(asked, served(asked)).reason == "WeightUnconfirmed"
+
+
+def test_no_samples_at_all_is_no_verdict() -> None:
+    asked = request(policy())
+
+    assert judged(asked, {}).reason == "NoSamples"
+
+
+def test_a_canary_that_is_not_scraped_is_no_verdict() -> None:
+    asked = request(policy())
+    world = {
+        channel: [one for one in found if one.labels["pod"] != canary_pod(0)]
+        for channel, found in served(asked).items()
+    }
+
+    found = judged(asked, world)
+
+    assert (found.reason, found.message) == ("NoSamples", "no pod of fraud-7c9faa00bb is being scraped")
+
+
+def test_old_samples_do_not_promote() -> None:
+    asked = request(policy())
+    world = served(asked, canary=always(0), stable=always(0))
+    trial = Trial(asked)
+    trial.add(world)
+
+    assert trial.assess(STARTED + 605).verdict is Verdict.SAFE
+    assert trial.assess(STARTED + 900).reason == "SamplesStale"
+
+
+def test_a_bucket_that_does_not_exist_is_named() -> None:
+    slow = errors(bad=None, within=Counter(metric="seconds_bucket"), at_most=0.3)
+    asked = request(policy(slow))
+
+    found = judged(asked, served(asked))
+
+    assert found.reason == "BucketMissing"
+    assert found.message == "errors: seconds_bucket has no bucket le=0.3; choose one of its bounds"
+
+
+def test_a_default_signal_without_series_is_left_out_and_a_named_one_holds() -> None:
+    world = served(request(policy()), canary=always(0), stable=always(0))
+    default, named = (errors(name="latency", required=required) for required in (False, True))
+
+    without = judged(request(policy(errors(), default)), world)
+    waiting = judged(request(policy(errors(), named)), world)
+
+    assert without.verdict is Verdict.SAFE
+    assert without.signals[1].note == "latency: no series on either side, left out"
+    assert (waiting.verdict, waiting.reason) == (Verdict.NO_DATA, "NoSamples")
+
+
+def test_pods_nobody_named_count_from_their_first_sample() -> None:
+    """As after a restart of the operator, when pods of the attempt have gone since."""
+    named = request(policy(warm_up=30), stables=2)
+    unnamed = replace(named, pods=())
+    world = served(named, canary=always(0.05))
+
+    assert judged(unnamed, world).verdict is Verdict.HARM
+
+
+def test_a_pod_that_is_not_ready_does_not_count() -> None:
+    asked = request(policy())
+    trial = Trial(asked)
+    unready = PodTimes(name=canary_pod(0), arm=Arm.CANARY, ready=None)
+    trial.update(replace(asked, pods=(unready,)))
+
+    trial.add(served(asked, canary=always(0.5)))
+
+    assert trial.assess(STARTED + 600).verdict is Verdict.NO_DATA
+
+
+# The words
+
+
+def test_the_sentence_of_harm_has_the_numbers_it_rests_on() -> None:
+    asked = request(policy(), stables=2)
+
+    found = judged(asked, exact(canary=(400, 40), stable=(4000, 40), intervals=4), at=60)
+
+    assert found.message == (
+        "errors: 80 bad of 800 on fraud-7c9faa00bb, 80 of 8,000 on fraud-55d1aa00bb in the same time: "
+        "10.0 times as often, 1.5 allowed"
+    )
+
+
+def test_the_sentence_of_an_open_verdict_says_what_is_to_be_expected() -> None:
+    asked = request(policy(), stables=2)
+
+    found = judged(asked, exact(canary=(50, 0), stable=(500, 0), intervals=6), at=90)
+
+    minutes = 75 * (log(20) / found.signals[0].log_safety - 1) / 60
+    assert found.message == (
+        "errors: 0 bad of 250 on fraud-7c9faa00bb, 0 of 2,500 on fraud-55d1aa00bb: "
+        f"safe in about {minutes:.0f} min"
+    )
+
+
+def exact(*, canary: tuple[int, int], stable: tuple[int, int], intervals: int) -> World:
+    """So many requests and bad ones in each interval, scraped right on the boundaries."""
+    channels: dict[Channel, list[Series]] = {}
+    for pod, (requests, bad) in ((canary_pod(0), canary), (stable_pod(0), stable)):
+        labels = {"namespace": "ml", "pod": pod, "instance": f"{pod}:8082", "job": "models"}
+        times = [STARTED + 15 * k for k in range(1, intervals + 1)]
+        for role, growth in ((Role.REQUESTS, requests), (Role.BAD, bad)):
+            samples = tuple((t, float(k * growth)) for k, t in enumerate(times))
+            channels.setdefault(Channel("errors", role), []).append(Series(labels, samples))
+    return channels
