@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster.endpoints import Endpoint
 from tests.cluster.envoy import Envoy, NotApplied
 from tests.cluster.envoy_config import Backend, DataPlane, Json
 from tests.cluster.local_server import INFER, LocalServer
+from tests.cluster.network import free_port
 from tests.cluster.traffic import Fate, Traffic
 
 
@@ -109,6 +111,22 @@ async def test_a_backend_without_endpoints_answers_503(envoy: Envoy, stable: Loc
         await users.more(10)
 
     assert {(one.fate, one.status) for one in users.results.sent} == {(Fate.SERVER_ERROR, 503)}
+
+
+async def test_a_refused_connection_is_a_completed_request_but_not_one_of_the_total(
+    envoy: Envoy, stable: LocalServer
+) -> None:
+    """Whoever counts the total sees a backend that refuses every connection as one without traffic."""
+    dead = Backend(endpoints=frozenset({Endpoint("127.0.0.1", free_port("127.0.0.1"))}))
+    await envoy.apply(DataPlane(backends={"stable": dead}, virtual_hosts=split({stable: 100}).virtual_hosts))
+
+    async with Traffic(envoy.url + INFER, per_second=50) as users:
+        await users.more(10)
+
+    names = ("upstream_rq_total", "upstream_rq_completed", "upstream_rq_5xx")
+    counted = await envoy.stats(f"^cluster.stable.({'|'.join(names)})$")
+    sent = str(len(users.results.sent))
+    assert [counted[f"cluster.stable.{name}"] for name in names] == ["0", sent, sent]
 
 
 async def test_a_refused_configuration_is_named(envoy: Envoy) -> None:
