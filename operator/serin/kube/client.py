@@ -148,7 +148,7 @@ class KubeClient:
         )
         return Listing(
             answer["metadata"]["resourceVersion"],
-            tuple(_named(item["metadata"]) for item in answer["items"]),
+            tuple(_named(item["metadata"]) for item in answer["items"] or ()),
         )
 
     async def serves(self, kind: str) -> bool:
