@@ -20,6 +20,9 @@ from tests.cluster.api import Api
 from tests.cluster.binaries import Binaries, Missing
 from tests.cluster.cluster import Cluster
 from tests.cluster.resources import NAMESPACES, SERVICE_ACCOUNTS
+from tests.prepare import PARTS
+
+pytest_plugins = ["tests.stage.fixtures"]
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -57,10 +60,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     wanted = any(item.get_closest_marker("cluster") for item in session.items)
     if not wanted or config.option.collectonly or config.option.kube_context:
         return
+    # Inside there is no way to a package registry any more.
+    parts = PARTS if any(item.get_closest_marker("e2e") for item in session.items) else (network.require,)
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     say: binaries.Say = terminal.write_line if terminal else print
     try:
-        network.require()
+        for part in parts:
+            part()
         config.stash[PREPARED] = binaries.ready(say)
         network.enter()
     except Missing as missing:

@@ -1,0 +1,99 @@
+"""The operator as a process that a test may kill, pause and start again.
+
+It runs under its own ServiceAccount with the rights of `manifests/` and no others, and looks at one
+namespace.
+"""
+
+import signal
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from tests.cluster.audit import service_account
+from tests.cluster.cluster import Cluster
+from tests.cluster.network import GATEWAY, free_port
+from tests.cluster.processes import Ended, Program, answers
+from tests.cluster.waiting import until
+
+MANIFESTS: Final = Path(__file__).parents[2] / "manifests" / "parts"
+ACCESS: Final = (MANIFESTS / "1-namespace.yaml", MANIFESTS / "2-access.yaml")
+ACCOUNT: Final = ("serin-system", "serin")
+USER: Final = service_account(*ACCOUNT)
+"""Its name in the audit log."""
+
+
+class Operator:
+    """Runs while entered; `kill` and `start` in between are a crash and its restart.
+
+    Args:
+        prometheus: Its address; None for an operator that has none.
+        scrape_seconds: Prometheus' interval.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        namespace: str,
+        kubeconfig: Path,
+        *,
+        prometheus: str | None = None,
+        scrape_seconds: int = 5,
+    ) -> None:
+        self._cluster, self._kubeconfig = cluster, kubeconfig
+        self._name = f"serin-{namespace}"
+        self._port = free_port()
+        self.address = f"http://{GATEWAY}:{self._port}"
+        self._command = [sys.executable, "-m", "serin", "run", f"--namespace={namespace}"]
+        self._command += [f"--host={GATEWAY}", f"--http-port={self._port}"]
+        if prometheus:
+            self._command += [f"--prometheus={prometheus}", f"--scrape-interval={scrape_seconds}"]
+        self._program: Program | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._program is not None:
+            await self._program.stop()
+
+    @property
+    def log(self) -> Path:
+        """All that its processes have said."""
+        return self._cluster.folder / "logs" / f"{self._name}.log"
+
+    async def start(self) -> None:
+        """Start it and wait until it has seen all that exists."""
+        program = self._cluster.program(self._name, self._command, kubeconfig=self._kubeconfig)
+        self._program = await program.__aenter__()
+        ready = answers(f"{self.address}/readyz")
+
+        async def settled() -> bool:
+            if program.exit_code is not None:
+                raise Ended(f"the operator ended with {program.exit_code}:\n{program.tail()}")
+            return await ready()
+
+        await until(settled, what="the operator's readiness")
+
+    async def kill(self) -> None:
+        """End it at once, as a power cut would."""
+        assert self._program is not None
+        await self._program.kill()
+
+    async def restart(self) -> None:
+        """A crash and a new start."""
+        await self.kill()
+        await self.start()
+
+    def freeze(self) -> None:
+        """Stop its time: it neither works nor ends."""
+        assert self._program is not None
+        self._program.send(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let its time go on."""
+        assert self._program is not None
+        self._program.send(signal.SIGCONT)
