@@ -234,6 +234,10 @@ async def test_a_list_of_names_shows_ours_and_its_version(
     assert int(listing.resource_version) >= int(ours["metadata"]["resourceVersion"])
 
 
+async def test_a_list_of_no_names_is_empty(kube: KubeClient, namespace: str) -> None:
+    assert (await kube.list_metadata("Deployment", namespace)).items == ()
+
+
 async def test_an_account_without_rights_is_told_so(cluster: Cluster, namespace: str) -> None:
     account = await cluster.service_account_kubeconfig(namespace, "default")
 

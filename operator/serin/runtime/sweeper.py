@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from serin.domain.names import Key
 from serin.kube.client import Listing, Named
-from serin.kube.errors import KubeError
+from serin.kube.errors import KubeError, Throttled
 
 RELIST_SECONDS: Final = 2.0
 """How long a name of the start-up list may be awaited before the list is taken again: it may be gone
@@ -116,4 +116,12 @@ class Sweeper:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _existing(self, kind: str, namespace: str | None) -> set[str]:
-        return {row.uid for row in (await self._lister.list_metadata(kind, namespace)).items}
+        """What there is at the start, asked for until it is answered: without it no look may begin."""
+        while True:
+            try:
+                listing = await self._lister.list_metadata(kind, namespace)
+            except KubeError as error:
+                logger.warning("start delayed", extra={"error": str(error)})
+                await asyncio.sleep(error.retry_after if isinstance(error, Throttled) else RELIST_SECONDS)
+            else:
+                return {row.uid for row in listing.items}

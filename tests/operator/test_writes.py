@@ -1,0 +1,135 @@
+"""What each operation costs, by the API server's audit log: the sequences of the design, and nothing else."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.cluster.cluster import Cluster
+from tests.cluster.gateway import Gateway
+from tests.stage.model import Model, attempt, condition, spec, state
+from tests.stage.operator import USER, Operator
+
+MOST_EVENTS = 5
+"""Of one operation. Events are counted apart: they are not waited for, and may be dropped."""
+STATUS, REVISION, SERVICE, PODS, ROUTE = (
+    "modeldeployments/status",
+    "controllerrevisions",
+    "services",
+    "deployments",
+    "httproutes",
+)
+
+
+@dataclass(slots=True)
+class Writes:
+    """The operator's writes in a namespace, in their order; filled in when the block is left."""
+
+    work: list[str] = field(default_factory=list)
+    events: int = 0
+    refused: list[str] = field(default_factory=list)
+
+
+@asynccontextmanager
+async def writes_of(cluster: Cluster, namespace: str) -> AsyncIterator[Writes]:
+    found = Writes()
+    async with cluster.audit.counting() as counted:
+        yield found
+    asked = counted.requests.by(USER).within(namespace).writes
+    found.work = ["/".join(filter(None, (one.resource, one.subresource))) for one in asked.work]
+    found.events = len(asked.on("events"))
+    found.refused = [str(one) for one in asked.refused]
+
+
+async def test_a_first_deployment_takes_seven_writes(
+    cluster: Cluster, namespace: str, gateway: Gateway, serin: Operator, fraud: Model
+) -> None:
+    async with writes_of(cluster, namespace) as writes:
+        await fraud.apply(spec())
+        await fraud.until(condition("Ready"))
+
+    assert writes.work == [STATUS, REVISION, SERVICE, PODS, SERVICE, ROUTE, STATUS]
+    assert writes.events <= MOST_EVENTS
+
+
+async def test_a_canary_of_two_steps_takes_sixteen_writes(
+    cluster: Cluster, namespace: str, gateway: Gateway, serin: Operator, fraud: Model
+) -> None:
+    await fraud.apply(spec("1"))
+    await fraud.until(condition("Ready"))
+
+    async with writes_of(cluster, namespace) as writes:
+        await fraud.apply(spec("2"))
+        await fraud.until(condition("Ready"), within=90)
+
+    prepared = [STATUS, REVISION, SERVICE, PODS]
+    steps = [STATUS, ROUTE, PODS, STATUS, ROUTE, PODS]
+    promoted = [STATUS, ROUTE, SERVICE, STATUS, PODS, STATUS]
+    assert writes.work == [*prepared, *steps, *promoted]
+    assert writes.events <= MOST_EVENTS
+
+
+async def test_a_rollback_while_stepping_takes_four_writes(
+    cluster: Cluster, namespace: str, gateway: Gateway, serin: Operator, fraud: Model
+) -> None:
+    await fraud.apply(spec("1"))
+    await fraud.until(condition("Ready"))
+    await fraud.apply(spec("2", steps={20: 600}))
+    seen = await fraud.until(state("Stepping"))
+    await gateway.until_served(namespace, "fraud", await fraud.weights())
+
+    async with writes_of(cluster, namespace) as writes:
+        await fraud.ask(abort=attempt(seen))
+        await fraud.until(condition("Stalled", reason="RolledBack"))
+
+    assert writes.work == [STATUS, ROUTE, PODS, STATUS]
+
+
+async def test_a_rollback_while_baking_takes_six_writes(
+    cluster: Cluster, namespace: str, gateway: Gateway, serin: Operator, fraud: Model
+) -> None:
+    await fraud.apply(spec("1"))
+    await fraud.until(condition("Ready"))
+    await fraud.apply(spec("2", bake=600))
+    seen = await fraud.until(state("Baking"), within=90)
+
+    async with writes_of(cluster, namespace) as writes:
+        await fraud.ask(abort=attempt(seen))
+        await fraud.until(condition("Stalled", reason="RolledBack"))
+
+    assert writes.work == [STATUS, PODS, ROUTE, SERVICE, PODS, STATUS]
+
+
+async def test_a_rollback_by_pods_takes_four_writes(
+    cluster: Cluster, namespace: str, serin: Operator, fraud: Model
+) -> None:
+    await fraud.apply(spec("1", router="Replicas"))
+    await fraud.until(condition("Ready"))
+    await fraud.apply(spec("2", router="Replicas", steps={25: 600}))
+    seen = await fraud.until(
+        lambda seen: state("Stepping")(seen) and seen["status"]["canary"]["readyReplicas"]
+    )
+
+    async with writes_of(cluster, namespace) as writes:
+        await fraud.ask(abort=attempt(seen))
+        await fraud.until(condition("Stalled", reason="RolledBack"))
+
+    assert writes.work == [STATUS, SERVICE, PODS, STATUS]
+
+
+@pytest.mark.parametrize("router", ["GatewayAPI", "Replicas"])
+async def test_a_steady_model_costs_nothing_also_over_a_restart(
+    cluster: Cluster, namespace: str, gateway: Gateway, serin: Operator, fraud: Model, router: str
+) -> None:
+    await fraud.apply(spec(router=router, replicas=1))
+    seen = await fraud.until(condition("Ready"))
+    looked = await serin.looks()
+
+    async with writes_of(cluster, namespace) as writes:
+        await serin.restart()
+        await serin.until_looked()
+
+    assert looked
+    assert (writes.work, writes.events) == ([], 0)
+    assert await fraud.get() == seen
