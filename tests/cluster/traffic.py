@@ -19,6 +19,8 @@ from typing import Any, Self
 import aiohttp
 from aiohttp.abc import AbstractResolver
 
+from tests.cluster.waiting import NotInTime
+
 IDLE_SECONDS = 3.0
 """A connection idle for longer is not used again: servers close theirs after 5 s (uvicorn)."""
 
@@ -182,6 +184,7 @@ class Traffic:
         self._random = random.Random(seed)
         self._idle: deque[_Client] = deque()
         self._under_way: set[asyncio.Task[None]] = set()
+        self._faults: list[BaseException] = []
         self._progress = asyncio.Condition()
         self.results = Results()
 
@@ -195,19 +198,27 @@ class Traffic:
         await self.stop()
 
     async def stop(self) -> Results:
-        """Send no more, wait for what is under way, and return the results. May be repeated."""
+        """Send no more, wait for what is under way, and return the results. May be repeated.
+
+        A fault of the load itself, such as a `revision_of` that raises, is raised here: it would otherwise
+        look like a request that was never sent.
+        """
         self._sender.cancel()
-        await asyncio.gather(self._sender, return_exceptions=True)
-        await asyncio.gather(*self._under_way)
+        await asyncio.wait({self._sender, *self._under_way})
         while self._idle:
             await self._idle.pop().session.close()
+        if self._faults:
+            raise self._faults[0]
         return self.results
 
-    async def more(self, count: int) -> float:
+    async def more(self, count: int, *, within: float = 60) -> float:
         """Wait until so many further requests are done; returns when the wait began, in Unix seconds."""
         began, enough = time.time(), len(self.results.sent) + count
-        async with self._progress:
-            await self._progress.wait_for(lambda: len(self.results.sent) >= enough)
+        try:
+            async with asyncio.timeout(within), self._progress:
+                await self._progress.wait_for(lambda: self._faults or len(self.results.sent) >= enough)
+        except TimeoutError:
+            raise NotInTime(f"no {count} requests within {within:g} s; {self.results.story()}") from None
         return began
 
     async def _send_all(self) -> None:
@@ -219,7 +230,12 @@ class Traffic:
             due += self._period
             task = asyncio.create_task(self._send())
             self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            task.add_done_callback(self._finish)
+
+    def _finish(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled() and (fault := task.exception()):
+            self._faults.append(fault)
 
     async def _send(self) -> None:
         now = asyncio.get_running_loop().time
