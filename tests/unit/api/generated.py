@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from serin.api.crd import crd_yaml
-from tests.unit.api import podtemplate_source
+from tests.unit.api import podtemplate_source, resource_page
 
 REPOSITORY: Final = Path(__file__).parents[3]
 
@@ -28,6 +28,7 @@ FILES: Final[Mapping[Path, Callable[[], str]]] = {
     podtemplate_source.TARGET: podtemplate_source.text,
     REPOSITORY / "crds" / "serin.dev_modeldeployments.yaml": definition,
     REPOSITORY / "manifests" / "install.yaml": installation,
+    REPOSITORY / "docs" / "resource.md": resource_page.text,
 }
 
 if __name__ == "__main__":
