@@ -1,7 +1,6 @@
 """The story's place on this machine: a cluster of its own, with gateway, Prometheus and the operator."""
 
 import json
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -23,19 +22,13 @@ from tests.cluster.waiting import NotInTime, until
 from tests.demo import models
 from tests.demo.story import Lost, Stage
 from tests.demo.users import Address
+from tests.stage.operator import ACCESS, ACCOUNT, Operator
 
 REPOSITORY: Final = Path(__file__).parents[2]
-MANIFESTS: Final = (
-    REPOSITORY / "crds",
-    REPOSITORY / "manifests" / "parts" / "1-namespace.yaml",
-    REPOSITORY / "manifests" / "parts" / "2-access.yaml",
-)
+MANIFESTS: Final = (REPOSITORY / "crds", *ACCESS)
 """All of an installation but the Deployment: the operator runs as a process here."""
 NAMESPACE: Final = "demo"
 HOST: Final = "iris.example.com"
-SCRAPE_SECONDS: Final = 5
-CERTIFICATE_NAME: Final = "kubernetes.default.svc"
-"""A name that the API server's certificate has, unlike the door's 127.0.0.1."""
 FLUSHED_SECONDS: Final = 12.0
 """Envoy writes its access log every ten seconds."""
 
@@ -73,13 +66,12 @@ async def place(running: Cluster) -> Place:
     access_log = running.folder / "access.log"
     envoy = await running.attach(Envoy(running.folder / "envoy", address=GATEWAY, access_log=access_log))
     gateway = await running.attach(Gateway(running.api, envoy))
-    prometheus = Prometheus(running.api, running.folder / "prometheus", scrape_seconds=SCRAPE_SECONDS)
+    prometheus = Prometheus(running.api, running.folder / "prometheus")
     await running.attach(prometheus)
-    account = await running.service_account_kubeconfig("serin-system", "serin")
-    command = [sys.executable, "-m", "serin", "run", *judged_by(prometheus.url, SCRAPE_SECONDS)]
-    await running.attach(running.program("serin", command, kubeconfig=account))
     await running.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
     await running.api.until(SERVICE_ACCOUNTS, "default", bool, NAMESPACE)
+    account = await running.service_account_kubeconfig(*ACCOUNT)
+    await running.attach(Operator(running, NAMESPACE, account, prometheus=prometheus.url))
     told = Stage(
         api=running.api,
         namespace=NAMESPACE,
@@ -89,11 +81,6 @@ async def place(running: Cluster) -> Place:
         routes=True,
     )
     return Place(running, told, prometheus.url)
-
-
-def judged_by(prometheus: str, scrape_seconds: int) -> list[str]:
-    """What the operator is told of a Prometheus."""
-    return [f"--prometheus={prometheus}", f"--scrape-interval={scrape_seconds}"]
 
 
 class Doors:
@@ -121,7 +108,6 @@ class Doors:
                 token=server.tokens["admin"],
                 ca=server.ca,
                 namespace=NAMESPACE,
-                tls_name=CERTIFICATE_NAME,
             )
             yield REACH.format(file=file, users=self._users.port, prometheus=self._prometheus.port, host=HOST)
 

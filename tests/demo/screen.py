@@ -30,7 +30,7 @@ class Screen:
 
     def say(self, line: str) -> None:
         """A line that stays."""
-        self._console.print(line, markup=False, highlight=False)
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     async def follow(self, story: Story) -> None:
         """Show the story as it goes on."""
@@ -91,7 +91,7 @@ class Screen:
                 f"{answers.get(chapter.version, 0):,} answers",
             )
         message = story.record.seen.status.get("message", "")
-        lines = [f"{self._clock()}  {' · '.join(_figures(story)[:-1])}", *_evidence(story), message]
+        lines = [f"{self._clock()}  {' · '.join(_figures(story)[:2])}", *_evidence(story), message]
         return Group(Text(), table, *(Text(line, overflow="fold") for line in lines if line))
 
     def _clock(self) -> str:
@@ -133,11 +133,13 @@ def _figures(story: Story) -> list[str]:
     ]
     tally = story.users.tally() if story.users else None
     asked = f"{tally.sent:,} requests, {tally.failed:,} failed" if tally else "nobody asks yet"
-    return [", ".join(weights) or "no weights yet", asked, ", ".join(_evidence(story)) or "no evidence yet"]
+    return [", ".join(weights) or "no weights yet", asked, *_evidence(story)]
 
 
 def _evidence(story: Story) -> list[str]:
-    signals = (story.record.seen.status.get("analysis") or {}).get("signals") or []
+    """What is judged now; a verdict outlives its rollout, and then it is no news."""
+    status = story.record.seen.status
+    signals = (status.get("analysis") or {}).get("signals") or [] if status.get("canary") else []
     return [
         f"{one['name']}: {one['verdict']}, evidence {one['evidence']}, "
         f"canary {one['canary']['bad']} bad of {one['canary']['events']}, "

@@ -33,7 +33,7 @@ from tests.cluster.resources import (
     Object,
 )
 from tests.demo import models
-from tests.demo.here import HOST, MANIFESTS, judged_by
+from tests.demo.here import HOST, MANIFESTS
 from tests.demo.story import Lost, Stage
 from tests.demo.users import Address
 
@@ -182,7 +182,8 @@ async def _operator(api: Api, options: Options, folder: Path, prometheus: str) -
             raise
         raise Missing(f"Serin is not installed, and this user may not install it: {error.message}") from error
     environment = {**os.environ, "KUBECONFIG": str(_kubeconfig(options.context, folder, answer))}
-    command = [sys.executable, "-m", "serin", "run", *judged_by(prometheus, options.scrape_seconds)]
+    judged = [f"--prometheus={prometheus}", f"--scrape-interval={options.scrape_seconds}"]
+    command = [sys.executable, "-m", "serin", "run", *judged]
     return Program("serin", command, log=folder / "serin.log", environment=environment)
 
 
