@@ -1,19 +1,20 @@
 """One key: observe, advance, plan, fence, apply, report. Talks to protocols only.
 
-Level-triggered: everything it knows is in the store and the status, so an event only means "look again" and a look
-may be repeated at any time. The status is written before anything that moves a weight, a selector or the stable
-pointer, or takes pods away (`design.md` 3); its resourceVersion fences a stale key. What is decided is `domain`.
+Level-triggered: everything it knows is in the store and the status, so an event only means "look again" and a
+look may be repeated at any time. The status is written before anything that moves a weight, a selector or the
+stable pointer, or takes pods away; its resourceVersion fences a stale key. What is decided is `domain`,
+writes to children are `runtime.applier`.
 """
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from pydantic import ValidationError
 
-from serin.api.intent import intent_of
+from serin.api.intent import intent_of, requests_of
 from serin.api.invalid import InvalidSpec
 from serin.catalogue.loader import Catalogue
 from serin.domain.analysis.policy import Mode
@@ -21,36 +22,36 @@ from serin.domain.analysis.request import TrialRequest
 from serin.domain.analysis.verdict import Assessment
 from serin.domain.conditions import Standing, refused
 from serin.domain.intent import Intent
-from serin.domain.names import KIND, MODEL_LABEL, Key
+from serin.domain.names import KIND, Key
 from serin.domain.observed import Observed
-from serin.domain.plan import Guard, Removal, Scene, Write, collides, plan, removals
+from serin.domain.plan import Removal, Scene, Write, collides, plan, removals
 from serin.domain.render import render_template
 from serin.domain.report import Urgency, course_changed, refused_status, status_of, urgency
 from serin.domain.rollout.machine import advance
-from serin.domain.rollout.rebuild import rebuilt
+from serin.domain.rollout.questions import changes_router
+from serin.domain.rollout.rebuild import recovered
 from serin.domain.rollout.world import Decision, Memo, Notice, Reason, World
 from serin.domain.routers.choice import ROUTERS
-from serin.domain.routers.router import Router
 from serin.domain.status import Status
 from serin.domain.trial import trial_request
-from serin.kube.errors import Conflict, NotFound
-from serin.kube.fences import CreateOnly, Exact, Existing, Fence
+from serin.kube.errors import Forbidden, Invalid
+from serin.runtime.applier import Applier, NameTaken
+from serin.runtime.applier import Kube as Writes
+from serin.runtime.applier import Store as Shown
 
 logger = logging.getLogger(__name__)
 
 PASSES: Final = 12
 """Passes of one look. Each pass makes what the one before it made possible; more than this is a bug."""
+FRESH: Final = timedelta(minutes=2)
+"""How old a verdict's last boundary may be; three scrapes where these are rare."""
 COUNTS_EVERY: Final = timedelta(seconds=10)
 WORDS_EVERY: Final = timedelta(seconds=60)
 """How often numbers and sentences alone are worth a write of the status."""
 
 
-class Kube(Protocol):
+class Kube(Writes, Protocol):
     """The API server. Every call may be repeated; each raises `KubeError`."""
-
-    async def apply(self, manifest: Mapping[str, Any], *, fence: Fence) -> dict[str, Any]:
-        """Server-side apply behind a fence; the object as it is afterwards."""
-        ...
 
     async def patch_status(
         self, key: Key, status: Mapping[str, Any], *, previous: Mapping[str, Any], resource_version: str
@@ -58,28 +59,12 @@ class Kube(Protocol):
         """Replace a ModelDeployment's status if nobody has written the object since."""
         ...
 
-    async def get(self, kind: str, namespace: str, name: str) -> dict[str, Any]:
-        """An object that the watches do not show."""
-        ...
 
-    async def delete(self, kind: str, namespace: str, name: str, *, uid: str) -> None:
-        """Delete that very object."""
-        ...
-
-
-class Store(Protocol):
+class Store(Shown, Protocol):
     """What the watches have shown. Never waits."""
 
     def model(self, key: Key) -> Mapping[str, Any] | None:
         """The ModelDeployment."""
-        ...
-
-    def observed(self, key: Key) -> Observed:
-        """Its children."""
-        ...
-
-    def remember(self, kind: str, obj: Mapping[str, Any]) -> None:
-        """Take in the answer to our own write."""
         ...
 
 
@@ -107,20 +92,6 @@ class Judge(Protocol):
         ...
 
 
-class NameTaken(Exception):
-    """A child's name belongs to an object that is not ours."""
-
-    def __init__(self, kind: str, name: str, uid: str) -> None:
-        super().__init__(kind, name, uid)
-        self.kind, self.name, self.uid = kind, name, uid
-
-    def __str__(self) -> str:
-        return (
-            f"{self.kind} {self.name} exists and is not Serin's; rename one of them, or hand it over with "
-            f"the annotation serin.dev/adopt: {self.uid}"
-        )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """One look at a key, decided but not yet acted on."""
@@ -138,11 +109,12 @@ class Look:
 class _Kept:
     """What is kept of a key between looks and may be forgotten."""
 
-    memo: Memo = Memo()
+    written_at: datetime
+    memo: Memo = field(default_factory=Memo)
     intent: Intent | None = None
     refusal: Standing | None = None
-    written_at: datetime | None = None
-    told: frozenset[str] = frozenset()
+    wait: timedelta | None = None
+    """Until writes that only put something back may be made again."""
 
 
 class Reconciler:
@@ -174,7 +146,7 @@ class Reconciler:
         self._interval = interval
         self._served = served
         self._clock = clock
-        self._started = clock()
+        self._applier = Applier(kube, store, clock=clock)
         self._kept: dict[Key, _Kept] = {}
 
     async def reconcile(self, key: Key) -> float | None:
@@ -186,10 +158,10 @@ class Reconciler:
         for _ in range(PASSES):
             model = self._store.model(key)
             if model is None or model["metadata"].get("deletionTimestamp"):
-                self._kept.pop(key, None)
-                self._judge.forget(key)
+                self._forget(key)
                 return None
-            kept = self._kept.setdefault(key, _Kept(written_at=self._started))
+            # A restart waits before it writes mere numbers: many keys start at once (I8).
+            kept = self._kept.setdefault(key, _Kept(written_at=self._clock()))
             intent = self._understood(model, kept)
             if intent is None:
                 return await self._refuse(key, model, kept)
@@ -199,24 +171,30 @@ class Reconciler:
                 return self._again(look, kept)
         return 0.0
 
+    def _forget(self, key: Key) -> None:
+        self._kept.pop(key, None)
+        self._applier.forget(key)
+        self._judge.forget(key)
+
     # Looking
 
     def _understood(self, model: Mapping[str, Any], kept: _Kept) -> Intent | None:
-        """What the spec asks for; what it asked for last where it cannot be followed; None if it never could."""
+        """What the spec asks for; what it asked for last where it cannot be followed; None if it never
+        could.
+        """
         asked = intent_of(model)
         if isinstance(asked, InvalidSpec):
             kept.refusal = refused(Reason.INVALID_SPEC, asked.message)
-            if kept.intent is None:
-                return None
-            generation, uid = model["metadata"]["generation"], model["metadata"]["uid"]
-            return replace(kept.intent, generation=generation, uid=uid, requests=kept.intent.requests)
+            return _last_good(model, kept)
         router = ROUTERS[asked.traffic.router]
         if router.kind is not None and router.kind not in self._served:
-            message = f"spec.traffic.router: {asked.traffic.router} needs the kind {router.kind}, which this "
-            kept.refusal = refused(
-                Reason.ROUTER_UNAVAILABLE, f"{message}cluster does not have; install its CRD"
-            )
-            return None
+            need = f"needs the kind {router.kind}, which this cluster does not have; install its CRD"
+            message = f"spec.traffic.router: {asked.traffic.router.value} {need}"
+            kept.refusal = refused(Reason.ROUTER_UNAVAILABLE, message)
+            return _last_good(model, kept)
+        if change := changes_router(asked, _status(model)):
+            kept.refusal = refused(Reason.INVALID_SPEC, change)
+            return _last_good(model, kept)
         kept.refusal = None
         kept.intent = asked
         return asked
@@ -226,15 +204,7 @@ class Reconciler:
         router = ROUTERS[intent.traffic.router]
         now = self._clock().replace(microsecond=0)
         before = _status(model)
-        status = before
-        notices: tuple[Notice, ...] = ()
-        if before.stable is None and before.rollout is None:
-            found = rebuilt(intent, seen, router, now)
-            if found is not None:
-                status = found
-                notices = (
-                    Notice("StatusRebuilt", "the status was lost and is read from the children again", True),
-                )
+        status, notices = recovered(intent, before, seen, router=router, now=now)
         runtime = self._catalogue.runtime(intent.revision.runtime)
         world = World(
             intent=intent,
@@ -246,6 +216,7 @@ class Reconciler:
             now=now,
             prometheus=self._interval is not None,
             runtime_pin=runtime.pin,
+            freshness=max(FRESH, timedelta(seconds=3 * (self._interval or 0))),
         )
         decision = advance(world)
         decision = replace(decision, notices=(*notices, *decision.notices))
@@ -284,17 +255,18 @@ class Reconciler:
         )
 
     def _rendered(self, intent: Intent, seen: Observed) -> Mapping[str, Any]:
-        """What the wanted revision's ControllerRevision is to hold; rendered only while there is none (I14)."""
+        """What the wanted revision's ControllerRevision is to hold; rendered only while there is none
+        (I14).
+        """
         if intent.revision.hash in seen.revisions:
             return {}
         runtime = self._catalogue.runtime(intent.revision.runtime)
         return {"runtime": runtime.pin, "template": render_template(intent, runtime)}
 
     def _follow(self, key: Key, world: World, decision: Decision) -> None:
-        wanted = world.prometheus and world.intent.analysis.mode is not Mode.OFF and self._interval
-        request = (
-            trial_request(world, decision, interval=self._interval) if wanted and self._interval else None
-        )
+        request = None
+        if self._interval is not None and world.intent.analysis.mode is not Mode.OFF:
+            request = trial_request(world, decision, interval=self._interval)
         if request is None:
             self._judge.forget(key)
         else:
@@ -304,50 +276,31 @@ class Reconciler:
 
     async def _act(self, key: Key, look: Look, kept: _Kept) -> bool:
         """Make one pass of writes; whether there was anything to do, so that another look is worth it."""
-        kept.memo = look.decision.memo
         changed = course_changed(look.before, look.after)
         if changed:
             await self._report(key, look.model, look.before, look.after, kept)
             for notice in look.decision.notices:
                 self._tell(look.model, notice)
-        for write in look.writes:
-            try:
-                await self._apply(look.world.intent, write)
-            except NameTaken as taken:
-                kept.refusal = refused(Reason.NAME_CONFLICT, str(taken))
-                await self._refuse(key, self._store.model(key) or look.model, kept)
-                raise
+        # Only now: what a decision forgot that was never written would be missed by the next one.
+        kept.memo = look.decision.memo
+        try:
+            applied = await self._applier.apply(look.world.intent, look.writes)
+        except (NameTaken, Invalid, Forbidden) as error:
+            taken = isinstance(error, NameTaken)
+            kept.refusal = refused(Reason.NAME_CONFLICT if taken else Reason.WRITE_REFUSED, str(error))
+            await self._refuse(key, self._store.model(key) or look.model, kept)
+            raise
+        kept.wait = applied.wait
+        if applied.restored:
+            message = f"put back what somebody else changed: {', '.join(applied.restored)}"
+            self._tell(look.model, Notice("FieldsRestored", message, warning=True))
         for removal in look.removals:
-            await self._remove(key, removal)
-        if changed or look.writes or look.removals:
+            await self._applier.remove(key, removal)
+        if changed or applied.made or look.removals:
             return True
-        if self._due(look, kept):
+        if self._wait(look, kept) == timedelta(0):
             await self._report(key, look.model, look.before, look.after, kept)
         return False
-
-    async def _apply(self, intent: Intent, write: Write) -> None:
-        try:
-            answer = await self._kube.apply(write.manifest, fence=_fence(write))
-        except Conflict:
-            if write.guard is not Guard.CREATE:
-                raise
-            answer = await self._apply_over(intent, write)
-        self._store.remember(write.kind, answer)
-        logger.info("applied", extra={"object": f"{write.kind}/{write.name}", "key": str(intent.key)})
-
-    async def _apply_over(self, intent: Intent, write: Write) -> dict[str, Any]:
-        """The name is taken: by an object of ours that the watch has not shown yet, or by somebody else's."""
-        found = await self._kube.get(write.kind, intent.key.namespace, write.name)
-        metadata = found["metadata"]
-        ours = (metadata.get("labels") or {}).get(MODEL_LABEL) == intent.key.name
-        if ours or metadata["uid"] == intent.requests.adopt:
-            return await self._kube.apply(write.manifest, fence=Existing(metadata["uid"]))
-        raise NameTaken(write.kind, write.name, metadata["uid"])
-
-    async def _remove(self, key: Key, removal: Removal) -> None:
-        name, uid = removal.identity.name, removal.identity.uid
-        await self._kube.delete("ControllerRevision", key.namespace, name, uid=uid)
-        logger.info("revision pruned", extra={"key": str(key), "revision": name})
 
     # Reporting
 
@@ -383,9 +336,6 @@ class Reconciler:
         self._recorder.record(model, notice)
         logger.info("told", extra={"reason": notice.reason, "message_text": notice.message})
 
-    def _due(self, look: Look, kept: _Kept) -> bool:
-        return self._wait(look, kept) == timedelta(0)
-
     def _wait(self, look: Look, kept: _Kept) -> timedelta | None:
         """How long the difference between the status and what it should say may still wait."""
         needed = urgency(look.before, look.after)
@@ -394,22 +344,26 @@ class Reconciler:
         if needed is Urgency.TRANSITION:
             return timedelta(0)
         every = COUNTS_EVERY if needed is Urgency.COUNTS else WORDS_EVERY
-        since = kept.written_at or self._started
-        return max(since + every - self._clock(), timedelta(0))
+        return max(kept.written_at + every - self._clock(), timedelta(0))
 
     def _again(self, look: Look, kept: _Kept) -> float | None:
         """When to look again: the decision's own time, or that of a status that is yet to be written."""
-        waits = [look.decision.look_again, self._wait(look, kept)]
+        waits = [look.decision.look_again, self._wait(look, kept), kept.wait]
         known = [wait.total_seconds() for wait in waits if wait is not None]
         return max(min(known), 0.05) if known else None
 
 
-def _fence(write: Write) -> Fence:
-    if write.identity is None:
-        return CreateOnly()
-    if write.guard is Guard.EXACT:
-        return Exact(write.identity.uid, write.identity.resource_version)
-    return Existing(write.identity.uid)
+def _last_good(model: Mapping[str, Any], kept: _Kept) -> Intent | None:
+    """The last spec that could be followed, with what a person asks for today; None if there was none."""
+    if kept.intent is None:
+        return None
+    metadata = model["metadata"]
+    return replace(
+        kept.intent,
+        generation=metadata["generation"],
+        uid=metadata["uid"],
+        requests=requests_of(metadata.get("annotations") or {}),
+    )
 
 
 def _status(model: Mapping[str, Any]) -> Status:

@@ -78,7 +78,7 @@ def _intent(asked: ModelDeployment, runtime: Runtime, signals: tuple[SignalPolic
         analysis=_analysis(spec.analysis, signals),
         paused=spec.paused,
         history_limit=spec.revision_history_limit,
-        requests=_requests(metadata.annotations),
+        requests=requests_of(metadata.annotations),
     )
 
 
@@ -129,7 +129,8 @@ def _analysis(analysis: Analysis, signals: tuple[SignalPolicy, ...]) -> Policy:
     )
 
 
-def _requests(annotations: Mapping[str, str]) -> Requests:
+def requests_of(annotations: Mapping[str, str]) -> Requests:
+    """What a person asks by annotation; it counts even where the spec beside it cannot be followed."""
     return Requests(
         promote=annotations.get(PROMOTE_ANNOTATION),
         abort=annotations.get(ABORT_ANNOTATION),

@@ -1,4 +1,5 @@
-"""The objects Serin makes, as plain manifests. What they hold follows from a revision; whether to write is `plan`.
+"""The objects Serin makes, as plain manifests. What they hold follows from a revision; whether to write:
+`plan`.
 
 Owned by the revision's ControllerRevision: its Deployment and Service. Owned by the ModelDeployment: the
 ControllerRevisions, the root Service and the route (`design.md` 4 and 7).
@@ -113,9 +114,11 @@ def root_service(intent: Intent, revision: RevisionHash | None, template: Mappin
 
 
 def sealed(manifest: Manifest) -> Manifest:
-    """The manifest with the hash of its lasting content as an annotation, so that unchanged means no request (I8).
+    """The manifest with the hash of its lasting content as an annotation, so that unchanged means no request
+    (I8).
 
-    Replicas, weights, selectors of Services, owners and Serin's own annotations are compared by value instead.
+    Replicas, weights, selectors of Services, owners and Serin's own annotations are compared by value
+    instead.
     """
     metadata = manifest["metadata"]
     annotations = {**metadata.get("annotations", {}), CONTENT_ANNOTATION: content(manifest)}
@@ -128,12 +131,16 @@ def content(manifest: Mapping[str, Any]) -> str:
     if manifest["kind"] == "Service":
         spec.pop("selector", None)
     if manifest["kind"] == "HTTPRoute":
-        spec["rules"] = [
-            {name: value for name, value in rule.items() if name != "backendRefs"} for rule in spec["rules"]
-        ]
+        spec["rules"] = [_lasting_rule(rule) for rule in spec["rules"]]
     lasting = {"labels": manifest["metadata"].get("labels"), "spec": spec, "data": manifest.get("data")}
     text = json.dumps(lasting, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _lasting_rule(rule: Mapping[str, Any]) -> Manifest:
+    """A rule without who gets how much: of its backends only the port."""
+    ports = sorted({backend["port"] for backend in rule["backendRefs"]})
+    return {**rule, "backendRefs": ports}
 
 
 def _object(intent: Intent, api_version: str, kind: str, name: str) -> Manifest:

@@ -1,8 +1,8 @@
 """Which writes lead from what is observed to what was decided, in the order that keeps traffic served.
 
-Order: revision, its Service and pods, root Service and route once they exist, and last what takes pods away (I4).
-A write is left out if the object's content hash and its live values say that it would change nothing, and no other
-manager owns a field of ours (I8). An object that is missing is written create-only (I16).
+Order: revision, its Service and pods, root Service and route once they exist, and last what takes pods away
+(I4). A write is left out if the object's content hash and its live values say that it would change nothing,
+and no other manager owns a field of ours (I8). An object that is missing is written create-only (I16).
 """
 
 from collections.abc import Iterator, Mapping
@@ -62,9 +62,11 @@ class Write:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removal:
-    """A revision that is deleted: its ControllerRevision, and with it what that owns."""
+    """An object that is deleted: a spent revision's ControllerRevision, and with it what that owns; or a
+    route that the spec no longer asks for.
+    """
 
-    revision: RevisionHash
+    kind: str
     identity: Identity
 
 
@@ -103,10 +105,20 @@ def plan(scene: Scene) -> tuple[Write, ...]:
 
 
 def removals(scene: Scene) -> tuple[Removal, ...]:
-    """Revisions beyond the history limit that nothing names any more (I3). Only while idle."""
+    """Routes of another router than the spec's, and revisions beyond the history limit."""
     decision, seen = scene.decision, scene.observed
-    if decision.state is not State.IDLE or decision.stable is None:
+    if decision.stable is None:
         return ()
+    # The router changes only while idle, when the root Service selects the stable revision: what is left of
+    # the old one would go on to send its users to a revision that is scaled down later.
+    left = seen.route if scene.router.kind is None else None
+    routes = (Removal(kind="HTTPRoute", identity=left.identity),) if left else ()
+    return routes + (_spent(scene) if decision.state is State.IDLE else ())
+
+
+def _spent(scene: Scene) -> tuple[Removal, ...]:
+    """Revisions beyond the history limit that nothing names any more (I3)."""
+    decision, seen = scene.decision, scene.observed
     routed = set(seen.route.weights) if seen.route else set()
     selected = seen.root.selector.get(REVISION_LABEL) if seen.root else None
     spent = [
@@ -118,7 +130,8 @@ def removals(scene: Scene) -> tuple[Removal, ...]:
     ]
     spent.sort(key=lambda view: view.number, reverse=True)
     return tuple(
-        Removal(revision=view.hash, identity=view.identity) for view in spent[scene.intent.history_limit :]
+        Removal(kind="ControllerRevision", identity=view.identity)
+        for view in spent[scene.intent.history_limit :]
     )
 
 
@@ -137,8 +150,10 @@ def _has_pods(seen: Observed, revision: RevisionHash) -> bool:
 
 def _revisions(scene: Scene) -> Iterator[Write]:
     seen, intent = scene.observed, scene.intent
-    for revision in scene.decision.sizes:
+    for revision, size in scene.decision.sizes.items():
         view = seen.revisions.get(revision)
+        if _unborn(scene, revision, size):
+            continue
         if view is None and revision == intent.revision.hash:
             number = max((known.number for known in seen.revisions.values()), default=0) + 1
             full = intent.revision.full_hash
@@ -148,14 +163,21 @@ def _revisions(scene: Scene) -> Iterator[Write]:
             yield _write(manifest, view.identity)
 
 
+def _unborn(scene: Scene, revision: RevisionHash, size: int) -> bool:
+    """Whether a revision never came to have a Deployment and needs none any more: taken back too soon for
+    it.
+    """
+    return not size and revision not in scene.observed.workloads and scene.intent.replicas > 0
+
+
 def _unowned(scene: Scene, identity: Identity) -> bool:
     return identity.owner_uid != scene.intent.uid or identity.foreign
 
 
 def _revision_services(scene: Scene) -> Iterator[Write]:
-    for revision in scene.decision.sizes:
+    for revision, size in scene.decision.sizes.items():
         view, template = scene.observed.revisions.get(revision), scene.template(revision)
-        if view is None or template is None:
+        if view is None or template is None or _unborn(scene, revision, size):
             continue
         manifest = revision_service(scene.intent, revision, template, owner_uid=view.identity.uid)
         known = scene.observed.services.get(revision)
@@ -163,7 +185,7 @@ def _revision_services(scene: Scene) -> Iterator[Write]:
             yield _write(manifest, None)
         elif (
             _differs(manifest, known.identity, view.identity.uid)
-            or known.selector != (manifest["spec"]["selector"])
+            or known.selector != manifest["spec"]["selector"]
         ):
             yield _write(manifest, known.identity)
 
@@ -174,7 +196,7 @@ def _workloads(scene: Scene, *, shrinking: bool) -> Iterator[Write]:
     for revision, size in sizes.items():
         view, template = scene.observed.revisions.get(revision), scene.template(revision)
         known = scene.observed.workloads.get(revision)
-        if view is None or template is None or (known is None and not size):
+        if view is None or template is None or _unborn(scene, revision, size):
             continue
         shrinks = known is not None and size < known.desired
         if shrinks is shrinking:

@@ -1,4 +1,6 @@
-"""`.status` as a whole, made from a decision; and how urgent it is to write it (`design.md` 3, status chatter)."""
+"""`.status` as a whole, made from a decision; and how urgent it is to write it (`design.md` 3, status
+chatter).
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -43,10 +45,8 @@ class Urgency(IntEnum):
 
 
 def status_of(world: World, decision: Decision, row: Standing | None = None) -> Status:
-    """The status that tells this decision.
-
-    Args:
-        row: A row of the truth table that overrides the decision's own, for a spec that is refused.
+    """The status that tells this decision; `row` overrides its row of the truth table, for a spec that is
+    refused.
     """
     intent, seen = world.intent, world.observed
     row = row or standing(decision, sentence(world, decision))
@@ -130,6 +130,8 @@ def sentence(world: World, decision: Decision) -> str:
     stable = revision_name(world.intent, decision.stable) if decision.stable else None
     rollout, hold = decision.rollout, decision.hold
     if rollout is None:
+        if hold is not None and hold.reason in BLOCKING:
+            return f"{stable} is stable, but {hold.message}"
         if hold is not None:
             where = f"all traffic is on {stable}" if stable else "nothing serves"
             return f"{hold.message}; {where}; this revision is not tried again by itself"
@@ -276,7 +278,9 @@ def figure_of_log(logarithm: float) -> str:
 
 def _word(world: World, decision: Decision) -> Assessment | None:
     word, rollout = world.assessment, decision.rollout
-    return word if word is not None and rollout is not None and word.attempt == rollout.attempt else None
+    if word is None or rollout is None:
+        return None
+    return word if (word.attempt, word.policy_hash) == (rollout.attempt, rollout.policy_hash) else None
 
 
 def _analysis_available(world: World, decision: Decision) -> tuple[str, str, str] | None:

@@ -88,6 +88,9 @@ class Rollout(Wire):
     losses: int = Field(
         default=0, ge=0, description="Times the canary lost its last ready endpoint; 3 is harm."
     )
+    router: Name | None = Field(
+        default=None, description="The router the attempt began with; it changes only while idle."
+    )
     capacity_floor: int = Field(
         default=0, ge=0, description="The stable revision's size when the rollout began."
     )

@@ -18,7 +18,7 @@ def trial_request(world: World, decision: Decision, *, interval: float) -> Trial
     rollout = decision.rollout
     if rollout is None or decision.stable is None or rollout.analysis_start is None:
         return None
-    if rollout.state not in (State.PREPARING, State.STEPPING):
+    if rollout.state not in (State.PREPARING, State.STEPPING, State.PROMOTING):
         return None
     canary = canary_of(world.intent, rollout)
     arms = {canary: Arm.CANARY, decision.stable: Arm.STABLE}

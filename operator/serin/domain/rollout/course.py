@@ -1,19 +1,29 @@
-"""The part of a decision that is remembered: attempt, stable pointer, rejections, history, and how they move.
+"""The part of a decision that is remembered: attempt, stable pointer, rejections, history.
 
-Each function is one arrow of the state machine's picture and returns a new `Course`; none of them asks whether
-the arrow may be taken.
+Each function is one arrow of the state machine's picture and returns a new `Course`; none of them asks
+whether the arrow may be taken.
 """
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from serin.domain.analysis.verdict import Assessment, Counts, SignalAssessment, Verdict
+from serin.domain.intent import Intent
 from serin.domain.names import RevisionHash
 from serin.domain.rollout.world import REJECTING, Notice, Reason, World, canary_of, hash_of, revision_name
 from serin.domain.status import CountsStatus, Draining, Finished, Previous, Rejection, Rollout, Shift, State
 
 REMEMBERED_REJECTIONS = 20
 REMEMBERED_ATTEMPTS = 10
+REMEMBERED_DRAINS = 20
+REMEMBERED_SHIFTS = 64
+"""As many as the schema of the status allows."""
+
+NUMBERED = re.compile(r"(?P<of>.+)\.(?P<number>[0-9]{1,9})")
+"""An attempt's name: the revision's, and the number of the attempt at it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,30 +65,46 @@ def course_of(world: World) -> Course:
     )
 
 
-def next_attempt(world: World) -> str:
-    """A name that no earlier attempt of the wanted revision had, so that old requests never match it (I18)."""
-    name = revision_name(world.intent, world.wanted)
+def next_attempt(world: World, revision: RevisionHash) -> str:
+    """A name that no earlier attempt at a revision had and no request names, so that old ones never match
+    (I18).
+    """
+    name = revision_name(world.intent, revision)
     earlier = [entry.attempt for entry in world.status.rejected]
     earlier += [entry.attempt for entry in world.status.history]
+    earlier += requested_attempts(world.intent)
     if world.status.rollout:
         earlier.append(world.status.rollout.attempt)
-    numbers = [
-        int(number) for attempt in earlier for of, _, number in [attempt.rpartition(".")] if of == name
-    ]
-    return f"{name}.{max(numbers, default=0) + 1}"
+    known = [found for attempt in earlier if (found := NUMBERED.fullmatch(attempt)) and found["of"] == name]
+    return f"{name}.{max((int(found['number']) for found in known), default=0) + 1}"
+
+
+def requested_attempts(intent: Intent) -> Iterator[str]:
+    """The attempts that requests by annotation name. They outlive the history, and the status where it is
+    lost.
+    """
+    asked = intent.requests
+    promoted = (asked.promote or "").rpartition(":")[0]
+    yield from (attempt for attempt in (promoted, asked.abort, asked.retry, asked.pause) if attempt)
 
 
 def begun(world: World, course: Course, draining: tuple[Draining, ...] = ()) -> Course:
     """A new attempt at the wanted revision; the canary prepares at weight 0."""
     name = revision_name(world.intent, world.wanted)
     stable_size = max(world.intent.replicas, world.desired(course.stable)) if course.stable else 0
+    kept = [
+        entry
+        for entry in draining
+        if entry.revision != name and world.desired(hash_of(world.intent, entry.revision))
+    ]
     rollout = Rollout(
-        attempt=next_attempt(world),
+        attempt=next_attempt(world, world.wanted),
         state=State.PREPARING,
         since=world.now,
         started_at=world.now,
+        router=world.intent.traffic.router.value,
         capacity_floor=stable_size,
-        draining=list(draining),
+        draining=kept[-REMEMBERED_DRAINS:],
         policy_hash=world.intent.analysis.fingerprint(),
     )
     rejected = tuple(entry for entry in course.rejected if entry.hash != world.wanted)
@@ -88,8 +114,37 @@ def begun(world: World, course: Course, draining: tuple[Draining, ...] = ()) -> 
     return replace(course, rollout=rollout, rejected=rejected).told(notice)
 
 
-def at_step(world: World, course: Course, index: int) -> Course:
+def superseded(world: World, course: Course, result: Reason) -> Course:
+    """Another revision is wanted: the canary drains at weight 0 while the new one prepares."""
+    rollout = course.attempt
+    canary = canary_of(world.intent, rollout)
+    draining = tuple(rollout.draining)
+    if rollout.shifts or _may_be_answering(world, canary):
+        draining += (Draining(revision=revision_name(world.intent, canary), since=world.now),)
+    return begun(world, finished(world, course, result), draining)
+
+
+def repinned(world: World, course: Course) -> Course:
+    """The same attempt under a changed analysis: what was counted under the old one counts no longer (I5)."""
+    rollout, policy = course.attempt, world.intent.analysis.fingerprint()
+    if rollout.policy_hash == policy:
+        return course
+    update: dict[str, Any] = {"policy_hash": policy}
+    if rollout.analysis_start is not None:
+        update["analysis_start"] = world.now
+    if rollout.state is State.STEPPING:
+        weight = rollout.shifts[-1].weight if rollout.shifts else world.step(rollout.step).weight
+        shift = Shift(step=rollout.step, weight=weight, at=world.now)
+        update |= {"shifts": [shift], "confirmed_at": None, "paused_seconds": 0}
+        if rollout.paused_at is not None:
+            update["paused_at"] = world.now
+    notice = Notice("AnalysisChanged", f"{rollout.attempt}: the analysis has changed; evidence starts anew")
+    return replace(course, rollout=rollout.model_copy(update=update)).told(notice)
+
+
+def at_step(world: World, course: Course, index: int, weight: int) -> Course:
     """The canary has the capacity of a step and gets its weight."""
+    step = world.step(index)
     rollout = course.attempt.model_copy(
         update={
             "state": State.STEPPING,
@@ -101,17 +156,19 @@ def at_step(world: World, course: Course, index: int) -> Course:
             "paused_seconds": 0,
             "stalled": None,
             "analysis_start": course.attempt.analysis_start or world.now,
-            "shifts": _shifted(course.attempt, index, world.step(index).weight, world.now),
+            "shifts": _shifted(course.attempt, index, weight, world.now),
+            "draining": _confirmed(course.attempt, world.now),
         }
     )
-    step = world.step(index)
     canary = revision_name(world.intent, canary_of(world.intent, rollout))
-    notice = Notice("StepStarted", f"{canary} at {step.weight} % (step {step.name})")
+    notice = Notice("StepStarted", f"{canary} at {weight} % (step {step.name})")
     return replace(course, rollout=rollout).told(notice)
 
 
 def back_to_preparing(world: World, course: Course) -> Course:
-    """The canary has lost its last ready endpoint: weight 0, and the same step once more when it is back (I1)."""
+    """The canary has lost its last ready endpoint: weight 0, and the same step once more when it is back
+    (I1).
+    """
     losses = course.attempt.losses + 1
     rollout = course.attempt.model_copy(
         update={
@@ -119,6 +176,7 @@ def back_to_preparing(world: World, course: Course) -> Course:
             "since": world.now,
             "confirmed_at": None,
             "losses": losses,
+            "stalled": None,
             "shifts": _shifted(course.attempt, course.attempt.step, 0, world.now),
             "paused_at": None,
             "paused_seconds": 0,
@@ -136,8 +194,12 @@ def promoting(world: World, course: Course, why: Reason) -> Course:
             "state": State.PROMOTING,
             "since": world.now,
             "confirmed_at": None,
+            "paused_at": None,
+            "paused_seconds": 0,
             "stalled": None,
             "reason": why.value,
+            "draining": _confirmed(course.attempt, world.now),
+            "shifts": _shifted(course.attempt, course.attempt.step, 100, world.now),
         }
     )
     return replace(course, rollout=rollout)
@@ -187,7 +249,7 @@ def rolling_back(world: World, course: Course, reason: Reason, message: str) -> 
             "since": world.now,
             "confirmed_at": None,
             "reason": reason.value,
-            "draining": draining,
+            "draining": draining[-REMEMBERED_DRAINS:],
             "stalled": None,
         }
     )
@@ -206,7 +268,7 @@ def finished(world: World, course: Course, result: Reason) -> Course:
     entry = Finished(
         attempt=rollout.attempt,
         revision=canary,
-        version=world.intent.version if canary_of(world.intent, rollout) == world.wanted else None,
+        version=_version(world, canary),
         result=result.value,
         started_at=rollout.started_at,
         finished_at=world.now,
@@ -215,6 +277,16 @@ def finished(world: World, course: Course, result: Reason) -> Course:
     notice = Notice("RolloutFinished", f"{canary}: {result.value}", warning=result is Reason.ROLLED_BACK)
     history = (*course.history, entry)[-REMEMBERED_ATTEMPTS:]
     return replace(course, rollout=None, history=history).told(notice)
+
+
+def _version(world: World, revision: str) -> str | None:
+    """What people call a revision: the spec tells it of the wanted one, the status of those that had
+    traffic.
+    """
+    if revision == revision_name(world.intent, world.wanted):
+        return world.intent.version or None
+    known = (world.status.canary, world.status.stable)
+    return next((one.version for one in known if one and one.revision == revision), None)
 
 
 def with_pause(rollout: Rollout, *, paused: bool, now: datetime) -> Rollout:
@@ -238,7 +310,17 @@ def _shifted(rollout: Rollout, step: int, weight: int, now: datetime) -> list[Sh
     shifts = list(rollout.shifts)
     if shifts:
         shifts[-1] = shifts[-1].model_copy(update={"confirmed_at": rollout.confirmed_at or now})
-    return [*shifts, Shift(step=step, weight=weight, at=now)]
+    return [*shifts, Shift(step=step, weight=weight, at=now)][-REMEMBERED_SHIFTS:]
+
+
+def _confirmed(rollout: Rollout, now: datetime) -> list[Draining]:
+    """Drains begin when the router has the weights: leaving Preparing, where that was waited for, it is
+    known.
+    """
+    if rollout.state is not State.PREPARING:
+        return list(rollout.draining)
+    at = rollout.confirmed_at or now
+    return [entry.model_copy(update={"since": max(entry.since, at)}) for entry in rollout.draining]
 
 
 def _may_be_answering(world: World, revision: RevisionHash) -> bool:

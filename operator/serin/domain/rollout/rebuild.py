@@ -1,7 +1,7 @@
 """Finding the status again where it was lost, from the children alone (`design.md` 3).
 
-Backup tools drop status and owner references; taking that for a first deployment would replace what serves. What
-can be read again is who serves and who was rejected; evidence, history and the attempt under way cannot.
+Backup tools drop status and owner references; taking that for a first deployment would replace what serves.
+What can be read again is who serves and who was rejected; evidence, history and the attempt under way cannot.
 """
 
 from collections.abc import Iterator
@@ -10,9 +10,42 @@ from datetime import datetime
 from serin.domain.intent import Intent
 from serin.domain.names import REVISION_LABEL, RevisionHash
 from serin.domain.observed import Observed
-from serin.domain.rollout.world import Reason, hash_of, revision_name
+from serin.domain.rollout.course import NUMBERED, requested_attempts
+from serin.domain.rollout.world import Notice, Reason, revision_name
 from serin.domain.routers.router import Router
-from serin.domain.status import Finished, Rejection, RevisionStatus, Rollout, State, Status
+from serin.domain.status import Rejection, RevisionStatus, Rollout, State, Status
+
+
+def is_lost(status: Status, seen: Observed, wanted: RevisionHash) -> bool:
+    """Whether the status cannot be what was last written: wiped, or edited into what never is.
+
+    A first deployment has no stable revision either, but its attempt began with nothing beside it.
+    """
+    if status.stable is not None:
+        stable = RevisionHash(status.stable.revision.rpartition("-")[2])
+        return stable != wanted and stable not in seen.revisions
+    rollout = status.rollout
+    if rollout is None:
+        return True
+    return rollout.state not in (State.PREPARING, State.ROLLING_BACK) or rollout.capacity_floor > 0
+
+
+def recovered(
+    intent: Intent, status: Status, seen: Observed, *, router: Router, now: datetime
+) -> tuple[Status, tuple[Notice, ...]]:
+    """The status to go by: the written one, or what the children tell where that is lost, and a word on
+    it.
+    """
+    if not is_lost(status, seen, intent.revision.hash):
+        return status, ()
+    kept = {"conditions": status.conditions, "history": status.history}
+    found = rebuilt(intent, seen, router, now)
+    if found is None:
+        return Status(**kept, rejected=status.rejected), ()
+    known = {entry.hash for entry in status.rejected}
+    rejected = [*status.rejected, *(entry for entry in found.rejected if entry.hash not in known)]
+    notice = Notice("StatusRebuilt", "the status was lost and is read from the children again", warning=True)
+    return found.model_copy(update={**kept, "rejected": rejected}), (notice,)
 
 
 def rebuilt(intent: Intent, seen: Observed, router: Router, now: datetime) -> Status | None:
@@ -35,18 +68,21 @@ def rebuilt(intent: Intent, seen: Observed, router: Router, now: datetime) -> St
         ),
         rollout=_taken_back(intent, seen, others[-1], stable, now) if others else None,
         rejected=list(_rejections(intent, seen, now)),
-        history=list(_asked_before(intent, now)),
     )
 
 
 def _serving(intent: Intent, seen: Observed, router: Router) -> RevisionHash | None:
-    """By weight in the route, else by the root Service's selector, else the newest unrejected one with pods."""
+    """By weight in the route, else by the root Service's selector, else the newest unrejected one with
+    pods.
+    """
     shown = router.observed(seen, intent) or {}
-    routed = [revision for revision in sorted(shown, key=lambda r: -shown[r]) if revision in seen.workloads]
+    routed = [revision for revision in shown if revision in seen.workloads]
     if routed:
-        return routed[0]
+        # Of two that have the same share, the older one was there before the canary.
+        return min(routed, key=lambda revision: (-shown[revision], _number(seen, revision)))
     selected = RevisionHash(seen.root.selector.get(REVISION_LABEL, "")) if seen.root else None
-    if selected in seen.workloads:
+    workload = seen.workloads.get(selected) if selected else None
+    if workload is not None and not workload.rejected:
         return selected
     alive = [
         view
@@ -56,15 +92,21 @@ def _serving(intent: Intent, seen: Observed, router: Router) -> RevisionHash | N
     return max(alive, key=lambda view: view.number).hash if alive else None
 
 
+def _number(seen: Observed, revision: RevisionHash) -> int:
+    view = seen.revisions.get(revision)
+    return view.number if view else 0
+
+
 def _taken_back(
     intent: Intent, seen: Observed, canary: RevisionHash, stable: RevisionHash, now: datetime
 ) -> Rollout:
     """Any other weight goes to 0; the revision is not rejected for it."""
     return Rollout(
-        attempt=f"{revision_name(intent, canary)}.{_last_asked(intent, canary) + 1}",
+        attempt=_unasked(intent, canary),
         state=State.ROLLING_BACK,
         since=now,
         started_at=now,
+        router=intent.traffic.router.value,
         capacity_floor=seen.workloads[stable].desired,
         reason=Reason.SUPERSEDED.value,
     )
@@ -77,38 +119,16 @@ def _rejections(intent: Intent, seen: Observed, now: datetime) -> Iterator[Rejec
             yield Rejection(
                 hash=workload.revision,
                 revision=name,
-                attempt=f"{name}.{_last_asked(intent, workload.revision) + 1}",
+                attempt=_unasked(intent, workload.revision),
                 reason=workload.rejected,
                 message="rejected before the status was lost",
                 at=now,
             )
 
 
-def _asked_before(intent: Intent, now: datetime) -> Iterator[Finished]:
-    """Requests by annotation that are present count as done: their attempts never come again."""
-    for asked in _requested(intent):
-        revision, _, number = asked.rpartition(".")
-        if number.isdigit():
-            yield Finished(
-                attempt=asked,
-                revision=revision,
-                result=Reason.SUPERSEDED.value,
-                started_at=now,
-                finished_at=now,
-                reason="StatusRebuilt",
-            )
-
-
-def _last_asked(intent: Intent, revision: RevisionHash) -> int:
-    numbers = [
-        int(number)
-        for of, _, number in (asked.rpartition(".") for asked in _requested(intent))
-        if number.isdigit() and hash_of(intent, of) == revision
-    ]
-    return max(numbers, default=0)
-
-
-def _requested(intent: Intent) -> Iterator[str]:
-    asked = intent.requests
-    promoted = (asked.promote or "").rpartition(":")[0] or None
-    yield from (attempt for attempt in (promoted, asked.abort, asked.retry, asked.pause) if attempt)
+def _unasked(intent: Intent, revision: RevisionHash) -> str:
+    """An attempt that no request present names: they count as done."""
+    name = revision_name(intent, revision)
+    asked = [NUMBERED.fullmatch(attempt) for attempt in requested_attempts(intent)]
+    numbers = [int(found["number"]) for found in asked if found and found["of"] == name]
+    return f"{name}.{max(numbers, default=0) + 1}"

@@ -1,7 +1,7 @@
 """From where a model stands to what ought to be true of its pods, weights and root Service.
 
-Reads the course after this look's transition, so that a transition and its consequences are one decision. Keeps
-I1, I2 and I4: a weight is asked for only where `machine` has seen the capacity, and pods go only after traffic.
+Reads the course after this look's transition, so that a transition and its consequences are one decision.
+Keeps I1, I2 and I4: a weight is asked for only where pods are ready for it, and pods go only after traffic.
 """
 
 from collections.abc import Mapping
@@ -22,12 +22,9 @@ class Shape:
     root: RevisionHash | None
 
 
-def shape(world: World, course: Course, *, raising: int = 0, released: frozenset[RevisionHash]) -> Shape:
-    """What ought to be true now.
-
-    Args:
-        raising: Canary pods for the step to come, whose gates are all open.
-        released: Revisions that have drained and may go.
+def shape(world: World, course: Course, *, released: frozenset[RevisionHash], raising: int = 0) -> Shape:
+    """What ought to be true now, where `released` have drained and may go, and so many canary pods are asked
+    for the step to come.
     """
     rollout = course.rollout
     if rollout is None:
@@ -50,14 +47,24 @@ def shape(world: World, course: Course, *, raising: int = 0, released: frozenset
     return _without(_with_draining(world, rollout, made), released)
 
 
-def canary_pods(world: World, rollout: Rollout, index: int) -> int:
-    """Canary pods that a step needs before its weight."""
-    return world.router.pods(world.step(index).weight, size_of(world, rollout))
-
-
 def size_of(world: World, rollout: Rollout) -> int:
     """Pods that serving everything takes in this attempt."""
     return max(world.intent.replicas, rollout.capacity_floor)
+
+
+def canary_pods(world: World, rollout: Rollout, index: int) -> int:
+    """Canary pods that a step needs before its weight."""
+    weight = world.step(index).weight
+    if index == rollout.step:
+        weight = weight_now(rollout, weight)
+    return world.router.pods(weight, size_of(world, rollout))
+
+
+def weight_now(rollout: Rollout, asked: int) -> int:
+    """The weight of the step as it was given: a spec that asks for more in mid-step has to wait (I5)."""
+    if rollout.state is not State.STEPPING or not rollout.shifts:
+        return asked
+    return min(asked, rollout.shifts[-1].weight)
 
 
 def has_third(world: World, known: frozenset[RevisionHash | None]) -> bool:
@@ -76,30 +83,49 @@ def _preparing(world: World, course: Course, rollout: Rollout, raising: int) -> 
     weights = {course.stable: 100}
     if _routed(world, canary):
         weights[canary] = 0
+    returning = _can_return(world, course, rollout)
     return Shape(
         sizes={
             course.serving: size,
             canary: max(needed, raising, world.desired(canary) if rollout.losses else 0),
         },
-        weights=weights,
-        root=course.stable,
+        weights=weights if returning else None,
+        root=course.stable if returning else _standing_in(world, canary),
     )
 
 
 def _stepping(world: World, course: Course, rollout: Rollout, raising: int) -> Shape:
     canary, size = canary_of(world.intent, rollout), size_of(world, rollout)
-    needed = canary_pods(world, rollout, rollout.step)
+    weight, needed = world.step(rollout.step).weight, canary_pods(world, rollout, rollout.step)
+    weight = weight_now(rollout, weight)
     if world.router.widens_root():
-        pods = needed
-        third = has_third(world, frozenset({course.stable, canary}))
-        root = course.stable if third else None
-    else:
-        pods, root = max(needed, raising, world.desired(canary)), course.stable
-    weight = world.router.weight(needed, size, world.step(rollout.step).weight)
+        return _stepping_by_pods(world, course, rollout, weight)
+    too_few = weight > _routed(world, canary) and world.ready(canary) < needed
+    too_few = too_few or (100 - weight > _routed(world, course.stable) and not world.ready(course.stable))
+    return Shape(
+        sizes={course.serving: size, canary: max(needed, raising, world.desired(canary))},
+        weights=None if too_few else {course.serving: 100 - weight, canary: weight},
+        root=course.stable,
+    )
+
+
+def _stepping_by_pods(world: World, course: Course, rollout: Rollout, weight: int) -> Shape:
+    canary, size = canary_of(world.intent, rollout), size_of(world, rollout)
+    needed = world.router.pods(weight, size)
+    # Beside a stable revision that still grows, the canary's pods would have more than its share.
+    beside = world.router.pods(weight, min(size, max(1, world.ready(course.stable))))
+    pods = min(needed, max(beside, world.desired(canary)))
+    if has_third(world, frozenset({course.stable, canary})):
+        return Shape(
+            sizes={course.serving: size, canary: pods},
+            weights={course.serving: 100, canary: 0},
+            root=course.stable if world.ready(course.stable) else _selected(world),
+        )
+    share = world.router.weight(needed, size, weight)
     return Shape(
         sizes={course.serving: size, canary: pods},
-        weights={course.serving: 100 - weight, canary: weight},
-        root=root,
+        weights={course.serving: 100 - share, canary: share},
+        root=None,
     )
 
 
@@ -108,8 +134,12 @@ def _promoting(world: World, course: Course, rollout: Rollout) -> Shape:
     sizes = {course.serving: size, canary: size}
     complete = world.ready(canary) >= size
     if world.router.widens_root():
-        root = canary if complete or _selected(world) == canary else _selected(world)
-        return Shape(sizes=sizes, weights={course.serving: 0, canary: 100}, root=root)
+        if complete or _selected(world) == canary:
+            return Shape(sizes=sizes, weights={course.serving: 0, canary: 100}, root=canary)
+        third = has_third(world, frozenset({course.stable, canary})) and world.ready(course.stable)
+        root = course.stable if third else _selected(world)
+        share = world.router.weight(size, size, 50) if root is None else 0
+        return Shape(sizes=sizes, weights={course.serving: 100 - share, canary: share}, root=root)
     if not (complete or _routed(world, canary) == 100):
         return Shape(sizes=sizes, weights=None, root=course.stable)
     moved = _routed(world, canary) == 100 and rollout.confirmed_at is not None
@@ -136,14 +166,46 @@ def _rolling_back(world: World, course: Course, rollout: Rollout) -> Shape:
     canary = canary_of(world.intent, rollout)
     if course.stable is None:
         return Shape(sizes={}, weights=None, root=_selected(world))
-    size = size_of(world, rollout)
-    enough = 1 if rollout.reason in HARMFUL or not world.ready(canary) else size
-    movable = world.ready(course.stable) >= min(enough, size) or _routed(world, course.stable) == 100
+    returning = _can_return(world, course, rollout)
     return Shape(
-        sizes={course.serving: size, canary: world.desired(canary)},
-        weights={course.serving: 100, canary: 0} if movable else None,
-        root=course.stable if movable else _selected(world),
+        sizes={course.serving: size_of(world, rollout), canary: world.desired(canary)},
+        weights={course.serving: 100, canary: 0} if returning else None,
+        root=course.stable if returning else _standing_in(world, canary),
     )
+
+
+def _can_return(world: World, course: Course, rollout: Rollout) -> bool:
+    """Whether all traffic may go to the stable revision: it has ready pods for it (I1, I4).
+
+    One is enough where the others are harmful or dead, and after the progress deadline: better few than
+    waiting for ever for pods that do not come.
+    """
+    shown = world.router.observed(world.observed, world.intent) or {}
+    others = [revision for revision, weight in shown.items() if weight and revision != course.stable]
+    size = size_of(world, rollout)
+    if not others or not size:
+        return True
+    alive = any(world.ready(revision) for revision in others)
+    waited = world.now - rollout.since >= world.intent.rollout.progress_deadline
+    hasty = rollout.reason in HARMFUL or not alive or waited
+    return world.ready(course.stable) >= (1 if hasty else size)
+
+
+def _standing_in(world: World, canary: RevisionHash) -> RevisionHash | None:
+    """Whom the root Service selects while the stable revision cannot be: as today, but never a pod unproved.
+
+    A widened one would take in the canary as soon as it is ready, so it is narrowed to the revision that
+    answers.
+    """
+    selected = _selected(world)
+    if selected is not None or world.observed.root is None:
+        return selected
+    ready = {
+        revision: count
+        for revision, count in world.observed.ready_endpoints.items()
+        if count and revision != canary
+    }
+    return max(sorted(ready), key=lambda revision: ready[revision], default=None)
 
 
 def _with_draining(world: World, rollout: Rollout, made: Shape) -> Shape:

@@ -1,7 +1,7 @@
 """What the state machine sees and what it answers.
 
-A `World` is everything known at one look; a `Decision` is what ought to be true now. A decision is derived anew at
-each look, so a crash between two writes repeats nothing and skips nothing (I7).
+A `World` is everything known at one look; a `Decision` is what ought to be true now. A decision is derived
+anew at each look, so a crash between two writes repeats nothing and skips nothing (I7).
 """
 
 from collections.abc import Mapping
@@ -52,6 +52,7 @@ class Reason(StrEnum):
     NAME_CONFLICT = "NameConflict"
     ROUTER_UNAVAILABLE = "RouterUnavailable"
     HASH_COLLISION = "HashCollision"
+    WRITE_REFUSED = "WriteRefused"
 
 
 HARMFUL = frozenset({Reason.HARM, Reason.LOST_ENDPOINTS, Reason.CRASH_LOOP, Reason.ABORTED})
@@ -65,10 +66,12 @@ class Memo:
     """What may be forgotten: a restart loses it and only waits a little longer for it.
 
     Attributes:
+        known: Whether this process has looked before, so that the other fields mean something.
         confirmed_since: Since when the router has the weights it should have.
         stable_down_since: Since when the stable revision has no ready endpoint.
     """
 
+    known: bool = False
     confirmed_since: datetime | None = None
     stable_down_since: datetime | None = None
 
@@ -110,12 +113,6 @@ class World:
     def wanted(self) -> RevisionHash:
         """The revision the spec asks for."""
         return self.intent.revision.hash
-
-    @property
-    def size(self) -> int:
-        """Pods that serving everything takes: never less than when the rollout began."""
-        rollout = self.status.rollout
-        return max(self.intent.replicas, rollout.capacity_floor if rollout else 0)
 
     def ready(self, revision: RevisionHash | None) -> int:
         """Ready endpoints of a revision."""
@@ -191,7 +188,9 @@ class Decision:
     notices: tuple[Notice, ...] = ()
     look_again: timedelta | None = None
     renewed: RevisionHash | None = None
-    """A revision that was due for scale-down and is returned to: its Deployment gets a new epoch first (I12)."""
+    """A revision that was due for scale-down and is returned to: its Deployment gets a new epoch first
+    (I12).
+    """
 
     @property
     def state(self) -> State:

@@ -1,4 +1,4 @@
-"""Weights by number of pods: while a canary has weight, the Service `<name>` selects the pods of both revisions.
+"""Weights by number of pods: while a canary has weight, the Service `<name>` selects both revisions' pods.
 
 Needs nothing but Services. Weights are as coarse as pods are few, which status shows and never hides.
 """

@@ -1,7 +1,7 @@
-"""The seam behind which traffic is divided. A new router is one file that implements this and one row in `choice`.
+"""The seam behind which traffic is divided. A new router is a file that does this and a row in `choice`.
 
-A router neither decides weights nor writes objects: it says what its object should look like, and reads what it
-shows (I1 and I2 are kept by `rollout`, which asks).
+A router neither decides weights nor writes objects: it says what its object should look like, and reads what
+it shows (I1 and I2 are kept by `rollout`, which asks).
 """
 
 from collections.abc import Mapping

@@ -1,0 +1,102 @@
+"""What ends the normal course of a state, in the order of precedence: abort, harm, another spec.
+
+Each function answers with the course that follows, or None where it has nothing to say.
+"""
+
+from typing import Final
+
+from serin.domain.analysis.verdict import Verdict
+from serin.domain.rollout import course as to
+from serin.domain.rollout.course import Course
+from serin.domain.rollout.questions import crash_looping, is_retried, word_on
+from serin.domain.rollout.shape import size_of
+from serin.domain.rollout.world import Reason, World, canary_of, hash_of, revision_name
+from serin.domain.status import Rollout, State
+
+ENDPOINT_LOSSES: Final = 3
+"""The third loss of all ready endpoints in one attempt is harm (I1)."""
+
+JUDGED_STATES: Final = frozenset({State.STEPPING, State.PROMOTING})
+SERVING_STATES: Final = frozenset({State.STEPPING, State.PROMOTING, State.BAKING})
+
+
+def interruption(world: World, course: Course, rollout: Rollout) -> Course | None:
+    """The course of the strongest interruption; None where nothing interrupts."""
+    return (
+        _abort(world, course, rollout) or _harm(world, course, rollout) or _supersede(world, course, rollout)
+    )
+
+
+def _abort(world: World, course: Course, rollout: Rollout) -> Course | None:
+    if rollout.state is State.ROLLING_BACK or world.intent.requests.abort != rollout.attempt:
+        return None
+    name = revision_name(world.intent, canary_of(world.intent, rollout))
+    return to.rolling_back(world, course, Reason.ABORTED, f"{name}: aborted on request")
+
+
+def _harm(world: World, course: Course, rollout: Rollout) -> Course | None:
+    """Harm in every form: by evidence, by crash loop, by endpoints lost too often."""
+    if rollout.state is State.ROLLING_BACK or course.stable is None:
+        return None
+    canary = canary_of(world.intent, rollout)
+    word = word_on(world, rollout)
+    if word is not None and word.verdict is Verdict.HARM and world.judged and rollout.state in JUDGED_STATES:
+        return to.rolling_back(world, course, Reason.HARM, word.message)
+    crashed = crash_looping(world, canary)
+    if crashed is not None:
+        name = revision_name(world.intent, canary)
+        message = f"{name}: pod {crashed.name} crashed {crashed.restarts} times in a row ({crashed.detail})"
+        return to.rolling_back(world, course, Reason.CRASH_LOOP, message)
+    if world.ready(canary) or rollout.state not in SERVING_STATES or not size_of(world, rollout):
+        return None
+    return _lost(world, course, rollout)
+
+
+def _lost(world: World, course: Course, rollout: Rollout) -> Course | None:
+    """The canary has no ready endpoint left (I1)."""
+    name = revision_name(world.intent, canary_of(world.intent, rollout))
+    if rollout.state is State.BAKING:
+        if rollout.previous is None or not world.ready(hash_of(world.intent, rollout.previous.revision)):
+            return None
+        return to.rolling_back(world, course, Reason.LOST_ENDPOINTS, f"{name} has no ready endpoint left")
+    if rollout.losses + 1 >= ENDPOINT_LOSSES:
+        message = f"{name} lost all its ready endpoints {ENDPOINT_LOSSES} times"
+        return to.rolling_back(world, course, Reason.LOST_ENDPOINTS, message)
+    if not world.ready(course.stable):
+        return None
+    return to.back_to_preparing(world, course)
+
+
+def _supersede(world: World, course: Course, rollout: Rollout) -> Course | None:
+    """The spec asks for something else than the attempt under way."""
+    canary, wanted = canary_of(world.intent, rollout), world.wanted
+    if wanted == canary:
+        return None
+    if course.stable is None:
+        if rollout.state is State.ROLLING_BACK:
+            return None
+        return to.begun(world, to.finished(world, course, Reason.SUPERSEDED))
+    known_bad = any(entry.hash == wanted for entry in course.rejected) and not is_retried(world, course)
+    if rollout.state is State.ROLLING_BACK:
+        # With nothing alive to return to, only another revision leads out.
+        stuck = not world.ready(course.stable) and wanted != course.stable and not known_bad
+        return to.superseded(world, course, Reason.ROLLED_BACK) if stuck else None
+    name, other = revision_name(world.intent, canary), revision_name(world.intent, wanted)
+    if rollout.state is State.BAKING:
+        return _supersede_baking(world, course, rollout)
+    if wanted == course.stable:
+        return to.rolling_back(world, course, Reason.REVERTED, f"{name}: the spec is {other}'s again")
+    if known_bad:
+        return to.rolling_back(world, course, Reason.SUPERSEDED, f"{name}: superseded by {other}")
+    return to.superseded(world, course, Reason.SUPERSEDED)
+
+
+def _supersede_baking(world: World, course: Course, rollout: Rollout) -> Course | None:
+    previous = rollout.previous
+    if previous and world.wanted == hash_of(world.intent, previous.revision):
+        name = revision_name(world.intent, canary_of(world.intent, rollout))
+        message = f"{name}: the spec is {previous.revision}'s again"
+        return to.rolling_back(world, course, Reason.REVERTED, message)
+    if previous and previous.until > world.now:
+        return to.bake_cut_short(world, course)
+    return None

@@ -1,0 +1,204 @@
+"""Makes the writes of a plan, in their order, each behind its fence.
+
+What the API server refuses for its content or for missing rights does not keep later writes from happening:
+traffic must be able to leave a canary whose Deployment nobody admits. But nothing shrinks after a refusal. A
+write that only repeats this process's last one puts back what somebody else changed: at once the first time,
+then ever more slowly, so that two controllers never chase each other (I13).
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol
+
+from serin.domain.intent import Intent
+from serin.domain.names import MODEL_LABEL, Key
+from serin.domain.observed import Observed
+from serin.domain.plan import Guard, Removal, Write
+from serin.kube.errors import Conflict, Forbidden, Invalid, NotFound
+from serin.kube.fences import CreateOnly, Exact, Existing, Fence
+
+logger = logging.getLogger(__name__)
+
+LONGEST_RESTRAINT: Final = timedelta(seconds=60)
+"""Between two times that the same field is put back, while somebody keeps changing it."""
+QUIET: Final = timedelta(minutes=10)
+"""After so long without an edit the next one is put back at once again."""
+
+
+class Kube(Protocol):
+    """The API server's writes. Every call may be repeated; each raises `KubeError`."""
+
+    async def apply(self, manifest: Mapping[str, Any], *, fence: Fence) -> dict[str, Any]:
+        """Server-side apply behind a fence; the object as it is afterwards."""
+        ...
+
+    async def get(self, kind: str, namespace: str, name: str) -> dict[str, Any]:
+        """An object that the watches do not show."""
+        ...
+
+    async def delete(self, kind: str, namespace: str, name: str, *, uid: str) -> None:
+        """Delete that very object."""
+        ...
+
+
+class Store(Protocol):
+    """What the watches have shown. Never waits."""
+
+    def observed(self, key: Key) -> Observed:
+        """A ModelDeployment's children."""
+        ...
+
+    def remember(self, kind: str, obj: Mapping[str, Any]) -> None:
+        """Take in the answer to our own write."""
+        ...
+
+    def drop(self, kind: str, namespace: str, name: str, uid: str) -> Key | None:
+        """Forget that very object."""
+        ...
+
+
+class NameTaken(Exception):
+    """A child's name belongs to an object that is not ours."""
+
+    def __init__(self, kind: str, name: str, uid: str) -> None:
+        super().__init__(kind, name, uid)
+        self.kind, self.name, self.uid = kind, name, uid
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kind} {self.name} exists and is not Serin's; rename one of them, or hand it over with "
+            f"the annotation serin.dev/adopt: {self.uid}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What came of a round of writes: how many were made, what was put back, when the held ones may be
+    made.
+    """
+
+    made: int
+    restored: tuple[str, ...]
+    wait: timedelta | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Last:
+    """The last write to an object, and how often it had to be repeated."""
+
+    digest: str
+    at: datetime
+    repeats: int = 0
+
+    def allowed_at(self) -> datetime:
+        pause = timedelta(seconds=2 ** min(self.repeats - 1, 10)) if self.repeats else timedelta(0)
+        return self.at + min(pause, LONGEST_RESTRAINT)
+
+
+class Applier:
+    """The writes of all keys. One key's rounds never overlap."""
+
+    def __init__(self, kube: Kube, store: Store, *, clock: Callable[[], datetime]) -> None:
+        self._kube = kube
+        self._store = store
+        self._clock = clock
+        self._last: dict[Key, dict[tuple[str, str], _Last]] = {}
+
+    async def apply(self, intent: Intent, writes: Iterable[Write]) -> Applied:
+        """Make the writes that may be made now.
+
+        Raises:
+            NameTaken, Invalid, Forbidden: The first refusal, after all other writes were made.
+            KubeError: What makes further writes pointless, at once.
+        """
+        refused: NameTaken | Invalid | Forbidden | None = None
+        made, restored, waits = 0, [], []
+        for write in writes:
+            if refused is not None and write.ahead and write.kind == "Deployment":
+                continue
+            last = self._last_of(intent.key, write)
+            if last is not None and last.allowed_at() > self._clock():
+                waits.append(last.allowed_at() - self._clock())
+                continue
+            try:
+                await self._write(intent, write)
+            except (NameTaken, Invalid, Forbidden) as error:
+                refused = refused or error
+                continue
+            made += 1
+            if last is not None and not last.repeats:
+                restored.append(f"{write.kind} {write.name}")
+            self._remember(intent.key, write, last)
+        if refused is not None:
+            raise refused
+        return Applied(made, tuple(restored), min(waits, default=None))
+
+    async def remove(self, key: Key, removal: Removal) -> None:
+        """Delete an object; that it is gone already is as good."""
+        kind, name, uid = removal.kind, removal.identity.name, removal.identity.uid
+        with suppress(NotFound):
+            await self._kube.delete(kind, key.namespace, name, uid=uid)
+        self._store.drop(kind, key.namespace, name, uid)
+        logger.info("removed", extra={"key": str(key), "object": f"{kind}/{name}"})
+
+    def forget(self, key: Key) -> None:
+        """The ModelDeployment is gone."""
+        self._last.pop(key, None)
+
+    def _last_of(self, key: Key, write: Write) -> _Last | None:
+        """The last write to the object, where this one only repeats it."""
+        last = self._last.get(key, {}).get((write.kind, write.name))
+        return last if last is not None and last.digest == _digest(write) else None
+
+    def _remember(self, key: Key, write: Write, last: _Last | None) -> None:
+        now = self._clock()
+        repeats = 0 if last is None else 1 if now - last.at >= QUIET else last.repeats + 1
+        entry = _Last(digest=_digest(write), at=now, repeats=repeats)
+        self._last.setdefault(key, {})[write.kind, write.name] = entry
+
+    async def _write(self, intent: Intent, write: Write) -> None:
+        try:
+            answer = await self._kube.apply(write.manifest, fence=_fence(write))
+        except Conflict:
+            if write.guard is not Guard.CREATE:
+                raise
+            answer = await self._write_over(intent, write)
+        self._store.remember(write.kind, answer)
+        logger.info("applied", extra={"object": f"{write.kind}/{write.name}", "key": str(intent.key)})
+
+    async def _write_over(self, intent: Intent, write: Write) -> dict[str, Any]:
+        """The name is taken: by an object of ours that the watch has not shown yet, or by somebody else's."""
+        found = await self._kube.get(write.kind, intent.key.namespace, write.name)
+        uid = found["metadata"]["uid"]
+        if uid == intent.requests.adopt or self._is_ours(intent, found):
+            return await self._kube.apply(write.manifest, fence=Existing(uid))
+        raise NameTaken(write.kind, write.name, uid)
+
+    def _is_ours(self, intent: Intent, found: Mapping[str, Any]) -> bool:
+        """Owned by the ModelDeployment or one of its revisions; or labelled, and owned by nobody
+        (backups).
+        """
+        metadata = found["metadata"]
+        owners = [ref["uid"] for ref in metadata.get("ownerReferences") or () if ref.get("controller")]
+        revisions = self._store.observed(intent.key).revisions.values()
+        if owners:
+            return owners[0] in {intent.uid, *(view.identity.uid for view in revisions)}
+        return (metadata.get("labels") or {}).get(MODEL_LABEL) == intent.key.name
+
+
+def _digest(write: Write) -> str:
+    text = json.dumps(write.manifest, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _fence(write: Write) -> Fence:
+    if write.identity is None:
+        return CreateOnly()
+    if write.guard is Guard.EXACT:
+        return Exact(write.identity.uid, write.identity.resource_version)
+    return Existing(write.identity.uid)
