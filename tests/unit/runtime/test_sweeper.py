@@ -1,0 +1,174 @@
+"""The sweeper: lost deletions are found, living objects spared, and the start waits for what exists."""
+
+import asyncio
+
+import pytest
+
+from serin.domain.names import Key
+from serin.kube.client import Listing, Named
+from serin.kube.errors import KubeError, Request, Throttled, Unavailable
+from serin.runtime.store import Store
+from serin.runtime.sweeper import RELIST_SECONDS, Sweeper
+from tests.unit.runtime.objects import child, deployment, model, seen
+
+pytestmark = pytest.mark.looptime(start=0)
+
+FRAUD = Key("ml", "fraud")
+LIST = Request("list", "Deployment", None)
+
+
+class Server:
+    """Lists what it is told exists; errors come first."""
+
+    def __init__(self, *, version: int = 100) -> None:
+        self.rows: dict[str, list[Named]] = {}
+        self.version = version
+        self.errors: list[KubeError] = []
+        self.asked: list[tuple[str, str | None]] = []
+
+    async def list_metadata(self, kind: str, namespace: str | None = None) -> Listing:
+        self.asked.append((kind, namespace))
+        if self.errors:
+            raise self.errors.pop(0)
+        return Listing(str(self.version), tuple(self.rows.get(kind, ())))
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+@pytest.fixture
+def found() -> list[tuple[Key, str]]:
+    return []
+
+
+@pytest.fixture
+def sweeper(server: Server, store: Store, found: list[tuple[Key, str]]) -> Sweeper:
+    return Sweeper(
+        server,
+        store,
+        kinds=["ModelDeployment", "Deployment", "Pod"],
+        namespaces=[],
+        found=lambda key, kind: found.append((key, kind)),
+    )
+
+
+async def test_what_exists_no_more_is_dropped_and_its_owner_told(
+    sweeper: Sweeper, store: Store, found: list[tuple[Key, str]]
+) -> None:
+    store.put(seen(model()))
+    store.observe("Deployment", seen(deployment()))
+
+    await sweeper.sweep()
+
+    assert found == [(FRAUD, "ModelDeployment"), (FRAUD, "Deployment")]
+    assert store.model(FRAUD) is None
+    assert store.observed(FRAUD).workloads == {}
+
+
+async def test_what_exists_is_spared(
+    sweeper: Sweeper, server: Server, store: Store, found: list[tuple[Key, str]]
+) -> None:
+    store.observe("Deployment", seen(deployment(uid="c-1")))
+    server.rows["Deployment"] = [Named("ml", "fraud-r1", "c-1", "20")]
+
+    await sweeper.sweep()
+
+    assert found == []
+
+
+async def test_what_is_younger_than_the_list_is_spared(
+    sweeper: Sweeper, server: Server, store: Store, found: list[tuple[Key, str]]
+) -> None:
+    store.observe("Deployment", seen(deployment(version=server.version + 1)))
+
+    await sweeper.sweep()
+
+    assert found == []
+
+
+async def test_an_object_made_anew_is_told_from_the_one_before(
+    sweeper: Sweeper, server: Server, store: Store, found: list[tuple[Key, str]]
+) -> None:
+    store.observe("Deployment", seen(deployment(uid="c-1")))
+    server.rows["Deployment"] = [Named("ml", "fraud-r1", "c-2", "90")]
+
+    await sweeper.sweep()
+
+    assert found == [(FRAUD, "Deployment")]
+
+
+async def test_other_namespaces_are_not_swept(server: Server, store: Store) -> None:
+    found: list[Key] = []
+    sweeper = Sweeper(
+        server, store, kinds=["Deployment"], namespaces=["a"], found=lambda key, _: found.append(key)
+    )
+    store.observe("Deployment", seen(deployment()))
+
+    await sweeper.sweep()
+
+    assert server.asked == [("Deployment", "a")]
+    assert found == []
+
+
+async def test_a_list_that_fails_is_tried_again_at_the_next_sweep(
+    sweeper: Sweeper, server: Server, store: Store, found: list[tuple[Key, str]]
+) -> None:
+    store.put(seen(model()))
+    server.errors = [Unavailable(LIST, "gone")]
+    running = asyncio.create_task(sweeper.run(600))
+
+    await asyncio.sleep(601)
+    assert found == []
+    await asyncio.sleep(600)
+
+    assert found == [(FRAUD, "ModelDeployment")]
+    running.cancel()
+
+
+async def test_the_start_waits_for_everything_that_exists(
+    sweeper: Sweeper, server: Server, store: Store
+) -> None:
+    server.rows = {
+        "ModelDeployment": [Named("ml", "fraud", "m-1", "10")],
+        "Pod": [Named("ml", "stray", "p-1", "20")],
+    }
+    synced = asyncio.create_task(sweeper.synced())
+
+    store.put(seen(model(), "ADDED"))
+    await asyncio.sleep(1)
+    assert not synced.done()
+    # A pod that carries the label and is none of ours has been seen all the same.
+    store.observe("Pod", seen(child("Pod", revision=None, name="stray", uid="p-1", status={})))
+    await asyncio.sleep(1)
+
+    assert synced.done()
+
+
+async def test_the_start_does_not_wait_for_what_is_deleted_meanwhile(
+    sweeper: Sweeper, server: Server
+) -> None:
+    server.rows = {"Deployment": [Named("ml", "fraud-r1", "c-1", "10")]}
+    synced = asyncio.create_task(sweeper.synced())
+    await asyncio.sleep(1)
+
+    server.rows = {}
+    await asyncio.sleep(RELIST_SECONDS)
+
+    assert synced.done()
+
+
+async def test_the_start_outwaits_a_server_that_is_starting_too(
+    sweeper: Sweeper, server: Server, looptime: float
+) -> None:
+    server.errors = [Throttled(LIST, "storage is (re)initializing", retry_after=5), Unavailable(LIST, "gone")]
+
+    await sweeper.synced()
+
+    assert looptime == 5 + RELIST_SECONDS
