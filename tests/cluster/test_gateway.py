@@ -182,14 +182,14 @@ async def test_direct_connections_follow_the_ready_endpoints(
     await api.create({**slice_of(servers["canary"], ready=True), "metadata": both}, services)
     async with (
         ServiceResolver(api, "stable", namespace=services) as endpoints,
-        Traffic(f"http://stable{INFER}", per_second=200, max_age_seconds=0.2, resolver=endpoints) as users,
+        Traffic(f"http://stable{INFER}", per_second=200, max_age_seconds=0.5, resolver=endpoints) as users,
     ):
         await users.more(200)
         assert users.results.by_revision().keys() == {"stable", "canary"}
 
         await api.delete(ENDPOINT_SLICES, "stable-2", services)
         await endpoints.until(lambda found: len(found) == 1)
-        await users.more(100)  # connections that were open live for up to 0.3 s more
+        await users.reconnect()
         since = await users.more(100)
 
     assert users.results.by_revision(since=since).keys() == {"stable"}

@@ -127,7 +127,7 @@ async def test_pods_are_replaced_behind_a_service_without_a_lost_request(api: Ap
         await users.more(100)
         await api.apply(deployment("new", sleep_seconds=4), iris)
         await api.until(DEPLOYMENTS, "iris", rolled_out, iris)
-        await users.more(200)  # the old connections end
+        await users.reconnect()
         since = await users.more(100)
 
     assert users.results.lost() == [], users.results.story()

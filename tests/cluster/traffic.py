@@ -126,8 +126,8 @@ def revision_by_model_version(headers: Mapping[str, str], body: bytes) -> str | 
 class _Client:
     """One connection at a time, given up when it is old."""
 
-    def __init__(self, resolver: AbstractResolver | None, expires: float) -> None:
-        self.expires = expires
+    def __init__(self, resolver: AbstractResolver | None, *, opened: float, expires: float) -> None:
+        self.opened, self.expires = opened, expires
         connector = aiohttp.TCPConnector(
             limit=1, resolver=resolver, use_dns_cache=False, keepalive_timeout=IDLE_SECONDS
         )
@@ -185,6 +185,7 @@ class Traffic:
         self._idle: deque[_Client] = deque()
         self._under_way: set[asyncio.Task[None]] = set()
         self._faults: list[BaseException] = []
+        self._renewed = 0.0
         self._progress = asyncio.Condition()
         self.results = Results()
 
@@ -205,11 +206,16 @@ class Traffic:
         """
         self._sender.cancel()
         await asyncio.wait({self._sender, *self._under_way})
-        while self._idle:
-            await self._idle.pop().session.close()
+        await self.reconnect()
         if self._faults:
             raise self._faults[0]
         return self.results
+
+    async def reconnect(self) -> None:
+        """Give up every connection: requests sent from now on travel on new ones."""
+        self._renewed = asyncio.get_running_loop().time()
+        while self._idle:
+            await self._idle.pop().session.close()
 
     async def more(self, count: int, *, within: float = 60) -> float:
         """Wait until so many further requests are done; returns when the wait began, in Unix seconds."""
@@ -239,9 +245,12 @@ class Traffic:
 
     async def _send(self) -> None:
         now = asyncio.get_running_loop().time
-        client = self._idle.popleft() if self._idle else _Client(self._resolver, now() + self._age())
+        client = self._idle.popleft() if self._idle else self._connect(now())
         sent = await self._fate(client.session)
-        if len(self._idle) < self._connections and now() < client.expires and sent.fate is not Fate.TRANSPORT:
+        reusable = (
+            client.opened >= self._renewed and now() < client.expires and sent.fate is not Fate.TRANSPORT
+        )
+        if reusable and len(self._idle) < self._connections:
             self._idle.append(client)
         else:
             await client.session.close()
@@ -272,8 +281,9 @@ class Traffic:
             detail="" if answer.status < 400 else body[:200].decode(errors="replace"),
         )
 
-    def _age(self) -> float:
-        return self._max_age * self._random.uniform(0.5, 1.5)
+    def _connect(self, now: float) -> _Client:
+        age = self._max_age * self._random.uniform(0.5, 1.5)
+        return _Client(self._resolver, opened=now, expires=now + age)
 
 
 EXAMPLE = {"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [5.1, 3.5, 1.4, 0.2]}]}
