@@ -114,10 +114,8 @@ class ModelServer:
     async def run(self, *, host: str, port: int, metrics_port: int) -> None:
         """Serve until SIGTERM, then finish what is in flight."""
         loop = asyncio.get_running_loop()
-        if not self._behaviour.ignore_sigterm:
-            loop.add_signal_handler(signal.SIGTERM, self._stopping.set)
-        else:
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        ignore = self._behaviour.ignore_sigterm
+        loop.add_signal_handler(signal.SIGTERM, (lambda: None) if ignore else self._stopping.set)
         if self._behaviour.crash_after_seconds:
             loop.call_later(self._behaviour.crash_after_seconds, os._exit, 3)
         servers = [
