@@ -170,7 +170,7 @@ def test_data_plane_counts_by_backend_and_not_by_pod() -> None:
     made = intent(analysis={"signals": [{"name": "gateway-errors", "dataPlane": "Envoy"}]})
 
     [errors] = made.analysis.signals
-    assert errors.requests.metric == "envoy_cluster_upstream_rq_total"
+    assert errors.requests.metric == "envoy_cluster_upstream_rq_completed"
     assert errors.data_plane is not None
     assert errors.data_plane.label == "envoy_cluster_name"
 
