@@ -261,7 +261,7 @@ def model(namespace: str) -> dict[str, Any]:
         "apiVersion": "serin.dev/v1alpha1",
         "kind": "ModelDeployment",
         "metadata": {"name": "fraud", "namespace": namespace},
-        "spec": {"model": {"uri": "none", "format": "sklearn"}},
+        "spec": {"model": {"uri": "pvc://models/fraud", "format": "sklearn"}},
     }
 
 

@@ -133,6 +133,22 @@ async def test_what_others_add_beside_our_fields_is_left(
     assert not foreign(store, namespace)
 
 
+async def test_what_others_add_costs_at_most_one_apply_after_a_restart(
+    kube: KubeClient, cluster: Cluster, namespace: str
+) -> None:
+    ours = await kube.apply(deployment(namespace), fence=CreateOnly())
+    added = await cluster.api.patch(DEPLOYMENTS, NAME, {"spec": {"minReadySeconds": 5}}, namespace)
+    store = Store()
+    store.observe("Deployment", {"type": "ADDED", "object": added})
+
+    again = await kube.apply(deployment(namespace), fence=Existing(ours["metadata"]["uid"]))
+    store.remember("Deployment", again)
+    moved = await cluster.api.patch(DEPLOYMENTS, NAME, {"metadata": {"annotations": {"a": "b"}}}, namespace)
+    store.observe("Deployment", {"type": "MODIFIED", "object": moved})
+
+    assert not foreign(store, namespace)
+
+
 @pytest.mark.parametrize("restarted", [False, True], ids=["running", "restarted"])
 async def test_an_owner_who_agrees_with_us_is_no_stranger(
     kube: KubeClient, cluster: Cluster, namespace: str, restarted: bool

@@ -131,8 +131,8 @@ class Store:
         known = children.get((kind, name))
         if known and known.uid == uid and version < known.version:
             return False
-        owned, foreign = _ownership(kind, metadata, None if written else known)
-        view = project(kind, obj, foreign=foreign and not written)
+        owned, foreign = _ownership(kind, metadata, known, written=written)
+        view = project(kind, obj, foreign=foreign)
         children[kind, name] = _Child(uid, version, view, owned)
         if known is None or known.uid != uid:
             return view is not None
@@ -216,11 +216,18 @@ def _status_touched(known: Object, new: Object) -> bool:
     )
 
 
-def _ownership(kind: str, metadata: Mapping[str, Any], known: _Child | None) -> tuple[Ownership | None, bool]:
-    """What to hold later versions against, and whether this one already has lost a field of ours."""
+def _ownership(
+    kind: str, metadata: Mapping[str, Any], known: _Child | None, *, written: bool
+) -> tuple[Ownership | None, bool]:
+    """What to hold later versions against, and whether this one has lost a field of ours.
+
+    Nothing to hold them against means that they are judged alone, until a write of ours settles it.
+    """
     if kind not in ALWAYS_OURS:
         return None, False
     now = ownership(metadata)
+    if written:
+        return now, False
     held = known.owned if known and known.uid == metadata["uid"] else None
     if held is None or held.content != now.content:
         # First sight, or a later write of ours whose answer is still on its way.

@@ -1,0 +1,75 @@
+"""The command line: what it prints, what it understands, how it ends."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from serin.__main__ import Exit, _parser, _settings, main
+from serin.runtime.settings import Settings
+
+
+def settings(*arguments: str) -> Settings:
+    return _settings(_parser().parse_args(["run", *arguments]))
+
+
+def test_without_options_everything_has_its_default() -> None:
+    assert settings() == Settings()
+
+
+def test_every_option_becomes_a_setting() -> None:
+    told = settings(
+        "--namespace=ml",
+        "--namespace=science",
+        "--prometheus=http://prometheus:9090",
+        "--scrape-interval=5",
+        "--workers=3",
+        "--host=127.0.0.1",
+        "--http-port=0",
+        "--sweep-interval=60",
+        "--kubeconfig=here",
+    )
+
+    assert told == Settings(
+        namespaces=("ml", "science"),
+        prometheus="http://prometheus:9090",
+        scrape_interval=5.0,
+        workers=3,
+        host="127.0.0.1",
+        http_port=0,
+        sweep_interval=60.0,
+        kubeconfig=Path("here"),
+    )
+
+
+def test_the_environment_takes_the_place_of_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SERIN_NAMESPACE", "ml science")
+    monkeypatch.setenv("SERIN_SCRAPE_INTERVAL", "5")
+    monkeypatch.setenv("SERIN_PROMETHEUS", "http://there:9090")
+
+    told = settings("--prometheus=http://here:9090")
+
+    assert told == Settings(namespaces=("ml", "science"), prometheus="http://here:9090", scrape_interval=5.0)
+
+
+def test_crd_prints_what_kubectl_applies(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["crd"]) == Exit.OK
+
+    assert yaml.safe_load(capsys.readouterr().out)["metadata"]["name"] == "modeldeployments.serin.dev"
+
+
+def test_version_prints_name_and_number(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["version"]) == Exit.OK
+
+    assert capsys.readouterr().out.startswith("serin 0.")
+
+
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["run", "--workers=many"]])
+def test_what_is_not_understood_is_told_with_the_usage(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+
+    assert ended.value.code == 2
+    assert "usage: serin" in capsys.readouterr().err
