@@ -8,7 +8,11 @@ import pytest
 import pytest_asyncio
 
 from tests.cluster.cluster import Cluster
+from tests.cluster.envoy import Envoy
+from tests.cluster.gateway import Gateway
 from tests.cluster.images import Image
+from tests.cluster.network import GATEWAY
+from tests.invariants.story import story
 from tests.invariants.watcher import Watcher
 from tests.stage.kubectl import Kubectl, kubectl
 from tests.stage.model import IMAGE, Model
@@ -32,7 +36,10 @@ async def watcher(cluster: Cluster, namespace: str) -> AsyncIterator[Watcher]:
     """Sees everything in the test's namespace; the test fails where an invariant was broken."""
     async with Watcher(cluster.api, namespace) as watching:
         yield watching
-        assert await watching.verdict() == []
+        verdict = await watching.verdict()
+        # Captured, and so shown where the test fails.
+        print("\n".join(story(watching.history)))
+        assert verdict == []
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -40,6 +47,13 @@ async def serin(cluster: Cluster, namespace: str, account: Path, watcher: Watche
     """An operator without Prometheus, as long as the test runs."""
     async with Operator(cluster, namespace, account) as running:
         yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def gateway(cluster: Cluster) -> Gateway:
+    """The cluster's Gateway `infra/public`: an Envoy that obeys routes as late as real ones do."""
+    envoy = await cluster.attach(Envoy(cluster.folder / "envoy", address=GATEWAY))
+    return await cluster.attach(Gateway(cluster.api, envoy))
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ class Refused(Exception):
 def kubectl(
     *, namespace: str | None = None, kubeconfig: Path | None = None, context: str | None = None
 ) -> Kubectl:
-    """kubectl for a kubeconfig or one of the user's contexts."""
+    """Kubectl for a kubeconfig or one of the user's contexts."""
     named = {"namespace": namespace, "context": context}
     place = [f"--{option}={value}" for option, value in named.items() if value]
     environment = {**os.environ, **({"KUBECONFIG": str(kubeconfig)} if kubeconfig else {})}

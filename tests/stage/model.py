@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from tests.cluster.api import Api
 from tests.cluster.resources import DEPLOYMENTS, HTTP_ROUTES, PODS, SERVICES, Object
+from tests.cluster.waiting import until
 from tests.invariants.watcher import MODEL_DEPLOYMENTS
 from tests.invariants.world import REVISION, route_weights
 
@@ -109,6 +110,16 @@ class Model:
         """The route's weights above 0, by revision name."""
         route = await self.api.get(HTTP_ROUTES, self.name, self.namespace)
         return {name: weight for name, weight in route_weights(route).items() if weight}
+
+    async def until_weights(self, canary: int, *, within: float = 60) -> dict[str, int]:
+        """Wait until the route gives the canary this weight, and the stable revision the rest."""
+        wanted = {canary, 100 - canary} - {0}
+        return await until(
+            self.weights,
+            lambda found: set(found.values()) == wanted,
+            within=within,
+            what=f"{canary} % in the route {self.name}",
+        )
 
     async def selected(self) -> str | None:
         """The hash of the revision that the root Service selects; None where it selects all."""

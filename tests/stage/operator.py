@@ -4,11 +4,15 @@ It runs under its own ServiceAccount with the rights of `manifests/` and no othe
 namespace.
 """
 
+import asyncio
 import signal
 import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
+
+import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.cluster.audit import service_account
 from tests.cluster.cluster import Cluster
@@ -87,6 +91,30 @@ class Operator:
         """A crash and a new start."""
         await self.kill()
         await self.start()
+
+    async def at_rest(self, *, seconds: float = 1.0) -> None:
+        """Wait until it has looked at something since its start, and then at nothing for a while."""
+        clock = asyncio.get_running_loop().time
+        seen, since = 0.0, clock()
+
+        async def quiet() -> float:
+            nonlocal seen, since
+            if (looks := await self.looks()) != seen:
+                seen, since = looks, clock()
+            return clock() - since if seen else 0.0
+
+        await until(quiet, lambda rest: rest >= seconds, what="the operator's rest")
+
+    async def looks(self) -> float:
+        """How many looks at its models its process has ended well."""
+        async with aiohttp.ClientSession() as http, http.get(f"{self.address}/metrics") as answer:
+            families = text_string_to_metric_families(await answer.text())
+            samples = [one for family in families for one in family.samples]
+        return sum(
+            one.value
+            for one in samples
+            if one.name == "serin_reconciles_total" and one.labels["outcome"] == "done"
+        )
 
     def freeze(self) -> None:
         """Stop its time: it neither works nor ends."""
