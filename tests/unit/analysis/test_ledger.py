@@ -14,12 +14,13 @@ def after(
     signal: SignalPolicy | None = None,
     lone_pod: bool = False,
     phi: float = 1.0,
+    min_requests: int = 200,
 ) -> Ledger:
     """A ledger after equal intervals of (requests, bad) on both sides; the stable's hour before was alike."""
     requests, bad = stable
     ledger = Ledger.open(
         signal or errors(),
-        Promotion(),
+        Promotion(min_requests=min_requests),
         began=0,
         past=ArmCounts(240 * requests, 240 * bad),
         phi=phi,
@@ -71,7 +72,10 @@ def test_a_signal_that_allows_more_keeps_it_for_a_lone_pod() -> None:
 def test_clustered_failures_take_more_evidence() -> None:
     single, clustered = (after(12, canary=(75, 3), stable=(1425, 14.25), phi=phi) for phi in (1.0, 4.0))
 
-    assert 0 < clustered.log_harm < single.log_harm / 3
+    assert 0 < clustered.relative.log_value < single.relative.log_value / 3
+    assert 0 < clustered.absolute.log_value < single.absolute.log_value / 3
+    healthy = [after(20, canary=(10, 0), stable=(190, 0), phi=phi).log_safety for phi in (1.0, 4.0)]
+    assert 0 < healthy[1] < healthy[0] / 3
 
 
 def test_without_errors_four_hundred_requests_are_needed() -> None:
@@ -79,6 +83,19 @@ def test_without_errors_four_hundred_requests_are_needed() -> None:
     before, reached = (after(n, canary=(10, 0), stable=(190, 0)) for n in (38, 41))
 
     assert (before.safe, reached.safe) == (False, True)
+
+
+def test_evidence_does_not_stand_in_for_the_requests_that_were_asked_for() -> None:
+    few, enough = (after(50, canary=(10, 0), stable=(190, 0), min_requests=n) for n in (501, 500))
+
+    assert few.log_safety == enough.log_safety > 3
+    assert (few.safe, enough.safe) == (False, True)
+
+
+def test_what_the_stable_does_is_learnt_as_it_goes() -> None:
+    ledger = after(10, canary=(10, 0), stable=(190, 2)).learned(ArmCounts(5, 1))
+
+    assert ledger.past == ArmCounts(250 * 190 + 5, 250 * 2 + 1)
 
 
 def test_more_than_twice_as_often_is_not_safe_even_within_a_point() -> None:

@@ -17,6 +17,7 @@ from tests.unit.analysis.worlds import (
     canary_pod,
     cut,
     errors,
+    exact,
     judged,
     policy,
     request,
@@ -147,13 +148,45 @@ def test_pods_that_join_later_are_cold_too() -> None:
 
 
 def test_intervals_in_which_a_weight_changes_are_left_out() -> None:
-    opened, changed = window(0, 5, 0, 0), window(1, 25, 290, 330)
+    opened, changed = window(0, 5, 0, 0), window(1, 5, 299, 301)
     still = request(policy(), windows=(opened,))
     moving = request(policy(), windows=(opened, changed), step=1)
-    world = served(still, canary=lambda t: 1.0 if 295 <= t < 320 else 0.0, stable=always(0))
+    world = served(still)
 
-    assert judged(still, world).verdict is Verdict.HARM
-    assert judged(moving, world).verdict is not Verdict.HARM
+    counted, left = (judged(asked, world).signals[0].canary.events for asked in (still, moving))
+
+    assert counted - left == pytest.approx(5 * 30, rel=0.2)
+
+
+def test_what_comes_out_of_a_silence_over_a_change_of_weight_is_left_out() -> None:
+    opened, changed = window(0, 5, 0, 0), window(1, 5, 310, 312)
+    still = request(policy(), windows=(opened,))
+    moving = request(policy(), windows=(opened, changed), step=1)
+    world = {
+        channel: [
+            Series(one.labels, tuple(s for s in one.samples if not 270 < s[0] - STARTED < 360))
+            for one in found
+        ]
+        for channel, found in served(still).items()
+    }
+
+    counted, left = (judged(asked, world).signals[0].canary.events for asked in (still, moving))
+
+    assert counted - left == pytest.approx(5 * 100, rel=0.25)
+
+
+def test_a_lone_canary_pod_is_allowed_more_than_several() -> None:
+    counts = {"canary": (750.0, 7.5 * 1.48), "stable": (14_250.0, 142.5)}
+    one, two = (
+        judged(
+            request(policy(), canaries={canary_pod(k): 0.0 for k in range(pods)}),
+            exact(canary=counts["canary"], stable=counts["stable"], intervals=240, canaries=pods),
+            at=3600,
+        )
+        for pods in (1, 2)
+    )
+
+    assert two.signals[0].log_evidence > 1 > one.signals[0].log_evidence
 
 
 def test_safety_begins_anew_at_each_step_and_harm_carries_over() -> None:
@@ -217,6 +250,22 @@ def test_a_proxys_series_are_told_apart_by_backend() -> None:
 
     assert found.verdict is Verdict.HARM
     assert found.signals[0].stable.events > 9 * found.signals[0].canary.events
+
+
+def test_a_proxys_arm_counts_while_all_of_its_pods_are_warm() -> None:
+    envoy = DataPlane(label="envoy_cluster_name", pattern=".*/{namespace}/{backend}")
+    canaries = {canary_pod(0): 0.0, canary_pod(1): 300.0}
+    asked = request(policy(errors(data_plane=envoy), warm_up=120), canaries=canaries)
+    proxy = {
+        channel: [behind_proxy(one) for one in found]
+        for channel, found in served(asked).items()
+        if channel.role is not Role.SCRAPES
+    }
+
+    events = [judged(asked, proxy, at=at).signals[0].canary.events for at in (315, 425, 600)]
+
+    # 5 requests a second from 120 to 300 s, and again from 420 s on.
+    assert events == pytest.approx([5 * 180, 5 * 180, 5 * 345], rel=0.1)
 
 
 def test_what_a_server_counts_by_is_not_taken_for_a_way_of_scraping() -> None:

@@ -3,22 +3,21 @@
 from dataclasses import replace
 from math import log
 
-from serin.domain.analysis.counters import Arm, Role, Series
+from serin.domain.analysis.counters import Arm
 from serin.domain.analysis.policy import Counter
-from serin.domain.analysis.request import Channel, PodTimes
+from serin.domain.analysis.request import PodTimes
 from serin.domain.analysis.trial import Trial
 from serin.domain.analysis.verdict import Verdict
 from tests.unit.analysis.worlds import (
     STARTED,
-    World,
     always,
     canary_pod,
     errors,
+    exact,
     judged,
     policy,
     request,
     served,
-    stable_pod,
     window,
 )
 
@@ -145,15 +144,3 @@ def test_the_sentence_of_an_open_verdict_says_what_is_to_be_expected() -> None:
         "errors: 0 bad of 250 on fraud-7c9faa00bb, 0 of 2,500 on fraud-55d1aa00bb: "
         f"safe in about {minutes:.0f} min"
     )
-
-
-def exact(*, canary: tuple[int, int], stable: tuple[int, int], intervals: int) -> World:
-    """So many requests and bad ones in each interval, scraped right on the boundaries."""
-    channels: dict[Channel, list[Series]] = {}
-    for pod, (requests, bad) in ((canary_pod(0), canary), (stable_pod(0), stable)):
-        labels = {"namespace": "ml", "pod": pod, "instance": f"{pod}:8082", "job": "models"}
-        times = [STARTED + 15 * k for k in range(1, intervals + 1)]
-        for role, growth in ((Role.REQUESTS, requests), (Role.BAD, bad)):
-            samples = tuple((t, float(k * growth)) for k, t in enumerate(times))
-            channels.setdefault(Channel("errors", role), []).append(Series(labels, samples))
-    return channels

@@ -214,3 +214,18 @@ def judged(asked: TrialRequest, world: World, *, at: float = 600.0) -> Assessmen
 def window(step: int, weight: int, written: float, settled: float | None) -> StepWindow:
     moment = None if settled is None else STARTED + settled
     return StepWindow(step=step, weight=weight, written=STARTED + written, settled=moment)
+
+
+def exact(
+    *, canary: tuple[float, float], stable: tuple[float, float], intervals: int, canaries: int = 1
+) -> World:
+    """So many requests and bad ones in each interval of both arms, scraped right on the boundaries."""
+    channels: dict[Channel, list[Series]] = {}
+    times = [STARTED + 15 * k for k in range(1, intervals + 1)]
+    shares = [(canary_pod(k), canary, canaries) for k in range(canaries)] + [(stable_pod(0), stable, 1)]
+    for pod, counts, parts in shares:
+        labels = {"namespace": "ml", "pod": pod, "instance": f"{pod}:8082", "job": "models"}
+        for role, growth in zip((Role.REQUESTS, Role.BAD), counts, strict=True):
+            samples = tuple((t, k * growth / parts) for k, t in enumerate(times))
+            channels.setdefault(Channel("errors", role), []).append(Series(labels, samples))
+    return channels

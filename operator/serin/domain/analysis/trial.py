@@ -121,9 +121,10 @@ class Trial:
 
     def _grown(self, source: Source, start: float, end: float) -> Grown:
         growth = source.target.between(start, end)
+        windows = self.request.windows if growth.since < start else ()
         # What came out of a silence that spans a change of weight, or a warm-up, belongs to neither side of
         # it.
-        whole = not any(window.touches(growth.since, start) for window in self.request.windows)
+        whole = not any(window.touches(growth.since, start) for window in windows)
         return Grown(source, growth, whole and self._warm_at(source) <= growth.since)
 
     def _warm_at(self, source: Source) -> float:
@@ -153,11 +154,13 @@ class Trial:
         return Interval(arms[Arm.CANARY], arms[Arm.STABLE]), block
 
     def _warm_arms(self, start: float) -> list[Arm]:
-        """Arms all of whose pods are warm: a proxy's counters do not tell one pod from another."""
-        warm_up = self.request.policy.warm_up.total_seconds()
-        ready = {
-            arm: [p.ready for p in self._pods.values() if p.arm is arm and p.ready is not None] for arm in Arm
-        }
+        """Arms whose pods are all warm in an interval: a proxy's counters do not tell one pod from another.
+
+        Pods that became Ready later are none of the interval's, or a recomputation would count less.
+        """
+        warm_up, end = self.request.policy.warm_up.total_seconds(), start + self.request.interval
+        named = [(pod.arm, pod.ready) for pod in self._pods.values() if pod.ready is not None]
+        ready = {arm: [at for whose, at in named if whose is arm and at < end] for arm in Arm}
         return [arm for arm, times in ready.items() if times and max(times) + warm_up <= start]
 
     def _learn(self, signal: SignalPolicy, stable: ArmCounts, block: Block) -> None:
