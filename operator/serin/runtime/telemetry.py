@@ -13,7 +13,15 @@ from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any, Final, TextIO
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 
 from serin.kube.errors import Conflict, KubeError, Request
 
@@ -25,6 +33,8 @@ class Telemetry:
     """The metrics of one operator, in a registry of its own so that a process may hold several."""
 
     def __init__(self) -> None:
+        # A second series for each counter, which Prometheus 2 takes for one more metric.
+        disable_created_metrics()
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._looks = Counter(
