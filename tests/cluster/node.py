@@ -20,7 +20,7 @@ from tests.cluster.containers import BackOff, Container
 from tests.cluster.images import Images
 from tests.cluster.kubelet import log_server
 from tests.cluster.network import GATEWAY
-from tests.cluster.pod import WORDS_OF_THE_NODE, Ground, Pod, log_folder
+from tests.cluster.pod import INHERITED, Ground, Pod, log_folder
 from tests.cluster.resources import NODES, PODS, Object
 from tests.cluster.status import timestamp
 from tests.cluster.tasks import begin
@@ -68,7 +68,7 @@ class Node:
             images=images,
             back_off=back_off or BackOff(),
             environment={
-                **{word: os.environ[word] for word in WORDS_OF_THE_NODE if word in os.environ},
+                **{word: os.environ[word] for word in INHERITED if word in os.environ},
                 "KUBERNETES_SERVICE_HOST": server.host,
                 "KUBERNETES_SERVICE_PORT": str(server.port),
             },
@@ -175,10 +175,11 @@ class Node:
                 listed.add(uid)
                 if change.type == "DELETED":
                     self._forget(uid)
-                elif uid in self._pods:
-                    self._pods[uid].see(change.object)
-                else:
+                    continue
+                if uid not in self._pods:
                     self._pods[uid] = Pod(change.object, self._ground)
+                # A new one as well: it may have been deleted before it was first seen.
+                self._pods[uid].see(change.object)
 
     def _forget(self, uid: str) -> None:
         if (pod := self._pods.pop(uid, None)) is not None:

@@ -29,7 +29,8 @@ from tests.cluster.volumes import make_volumes, mounts
 
 RETRY_SECONDS: Final = 0.5
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-WORDS_OF_THE_NODE: Final = ("LANG", "LC_ALL", "TZ")
+INHERITED: Final = ("LANG", "LC_ALL", "TZ")
+"""Variables of the machine that containers get."""
 
 
 class Addresses:
@@ -88,6 +89,9 @@ class Pod:
             for kind in ("initContainers", "containers")
         )
         logs.mkdir(parents=True, exist_ok=True)
+        if not self.init:
+            for container in self.main:
+                container.record.wait("ContainerCreating")
         self._publishing = begin(self._publish_changes(), f"status of {self.name}")
         self._living = begin(self._live(), f"pod {self.name}")
         self._dying: asyncio.Task[None] | None = None
@@ -195,12 +199,7 @@ class Pod:
                 break
             except (Unresolved, ApiError, aiohttp.ClientError) as error:
                 self.note("Warning", "FailedMount", f"MountVolume.SetUp failed: {error}")
-                for container in self.main:
-                    container.record.wait("ContainerCreating")
                 await asyncio.sleep(RETRY_SECONDS)
-        if not self.init:
-            for container in self.main:
-                container.record.wait("ContainerCreating")
         self.changed()
 
     async def _die(self, grace: float) -> None:

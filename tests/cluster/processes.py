@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, BinaryIO, Final, Self
 
 import aiohttp
 
@@ -53,25 +53,41 @@ async def launch(
     # The launcher writes what went wrong into the pipe; if all goes well, the new program's start closes it.
     reading, writing = os.pipe()
     wanted = {"parent": os.getpid(), "command": [str(part) for part in command], "report": writing}
+    with os.fdopen(reading, "rb") as report:
+        work = _started({**wanted, "network": network, **specification}, log, environment)
+        starting = asyncio.create_task(work)
+        try:
+            process = await asyncio.shield(starting)
+            wrong = await _read_all(report)
+        except asyncio.CancelledError:
+            # Nobody else knows of the process yet, and a half-started one would be lost.
+            process = await starting
+            kill_group(process)
+            await process.wait()
+            raise
+    if wrong:
+        await process.wait()
+        raise CannotStart(wrong)
+    return process
+
+
+async def _started(
+    wanted: Mapping[str, Any], log: Path, environment: Mapping[str, str]
+) -> asyncio.subprocess.Process:
     try:
         with log.open("ab") as output:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-S", str(LAUNCHER)),
-                json.dumps({**wanted, "network": network, **specification}),
+            return await asyncio.create_subprocess_exec(
+                *(sys.executable, "-I", "-S", str(LAUNCHER), json.dumps(wanted)),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 env={**environment, **MARK},
-                pass_fds=(writing,) if network is None else (writing, network),
+                pass_fds=[handle for handle in (wanted["report"], wanted["network"]) if handle is not None],
                 # A session of its own: Ctrl-C in a terminal is for us, who stop things in order.
                 start_new_session=True,
             )
     finally:
-        os.close(writing)
-    if wrong := await _read_all(reading):
-        await process.wait()
-        raise CannotStart(wrong)
-    return process
+        os.close(wanted["report"])
 
 
 @asynccontextmanager
@@ -89,10 +105,10 @@ async def warden(folder: Path | None) -> AsyncIterator[None]:
         await process.communicate(b"ended in order\n")
 
 
-async def _read_all(pipe: int) -> str:
+async def _read_all(pipe: BinaryIO) -> str:
     reader = asyncio.StreamReader()
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(pipe, "rb")
+        lambda: asyncio.StreamReaderProtocol(reader), pipe
     )
     try:
         return (await reader.read()).decode()
