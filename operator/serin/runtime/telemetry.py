@@ -34,7 +34,7 @@ class Telemetry:
 
     def __init__(self) -> None:
         # A second series for each counter, which Prometheus 2 takes for one more metric.
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._looks = Counter(
