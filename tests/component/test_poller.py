@@ -1,12 +1,14 @@
 """The poller against a real Prometheus, whose history is written before it starts."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
+import pytest
 import pytest_asyncio
 
 from serin.domain.analysis.counters import Role, Series
@@ -15,6 +17,7 @@ from serin.domain.analysis.verdict import Assessment, Verdict
 from serin.domain.names import Key
 from serin.prom.client import PrometheusClient
 from serin.runtime.poller import Poller
+from tests.cluster.binaries import Missing
 from tests.cluster.network import free_port
 from tests.cluster.processes import Program, answers
 from tests.cluster.prometheus import find_prometheus
@@ -80,6 +83,17 @@ class History:
 
     async def stop(self) -> None:
         await self._program.stop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def program() -> None:
+    """The binary, fetched if need be; where it cannot be had, these tests have nothing to run."""
+    try:
+        find_prometheus()
+    except Missing as missing:
+        if os.environ.get("CI"):
+            pytest.fail(str(missing), pytrace=False)
+        pytest.skip(str(missing))
 
 
 @pytest_asyncio.fixture
