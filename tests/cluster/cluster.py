@@ -9,6 +9,7 @@ import os
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -16,7 +17,7 @@ from typing import Final, Self, TypeVar
 import yaml
 
 from tests.cluster import kubeconfig
-from tests.cluster.api import Api
+from tests.cluster.api import Api, ApiError
 from tests.cluster.apiserver import ApiServer, api_server
 from tests.cluster.audit import AuditLog
 from tests.cluster.binaries import Binaries
@@ -24,7 +25,8 @@ from tests.cluster.controllers import controllers
 from tests.cluster.images import Images
 from tests.cluster.node import Node
 from tests.cluster.processes import Program, warden
-from tests.cluster.resources import CRDS, SERVICE_ACCOUNTS, Object
+from tests.cluster.resources import CRDS, SERVICE_ACCOUNTS, Object, Resource
+from tests.cluster.waiting import until
 
 T = TypeVar("T")
 
@@ -86,6 +88,7 @@ class Cluster:
         for body in applied:
             if body["kind"] == "CustomResourceDefinition":
                 await self.api.until(CRDS, body["metadata"]["name"], established)
+                await until(partial(self._listable, body), what=f"the API of {body['metadata']['name']}")
         return applied
 
     async def service_account_kubeconfig(self, namespace: str, name: str) -> Path:
@@ -133,6 +136,18 @@ class Cluster:
     def kubeconfig(self) -> Path:
         """The admin's, for programs inside the cluster's network."""
         return self.server.kubeconfigs["admin"]
+
+    async def _listable(self, definition: Object) -> bool:
+        """Whether a CRD can be used: for about a second after it is established the server answers 429."""
+        spec = definition["spec"]
+        version = next(one["name"] for one in spec["versions"] if one["served"])
+        try:
+            await self.api.list(Resource(f"{spec['group']}/{version}", spec["names"]["plural"]))
+        except ApiError as error:
+            if error.code in (404, 429):
+                return False
+            raise
+        return True
 
     async def _start(self) -> None:
         self.folder = self._folder or Path(self._stack.enter_context(_temporary_folder()))
