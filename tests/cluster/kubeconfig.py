@@ -30,13 +30,9 @@ class Access:
     """What the server's certificate is issued to, where that is not the address."""
 
 
-def written(
-    path: Path, *, server: str, token: str, ca: Path, namespace: str = "default", tls_name: str = ""
-) -> Path:
+def written(path: Path, *, server: str, token: str, ca: Path, namespace: str = "default") -> Path:
     """Write a kubeconfig for one user with a bearer token; only the user can read it."""
     cluster = {"server": server, "certificate-authority-data": base64.b64encode(ca.read_bytes()).decode()}
-    if tls_name:
-        cluster["tls-server-name"] = tls_name
     context = {"cluster": NAME, "user": NAME, "namespace": namespace}
     document = {
         "apiVersion": "v1",
