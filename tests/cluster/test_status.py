@@ -81,7 +81,9 @@ def test_unready_container_makes_the_pod_unready_by_name() -> None:
 
 def test_condition_keeps_its_time_while_it_says_the_same() -> None:
     earlier = "2030-01-01T08:00:00Z"
-    before = [{"type": kind, "status": "True", "lastTransitionTime": earlier} for kind in ("Ready", "Initialized")]
+    before = [
+        {"type": kind, "status": "True", "lastTransitionTime": earlier} for kind in ("Ready", "Initialized")
+    ]
 
     status = pod_status(seen(running(ready=False), status={"conditions": before}), now=NOON)
 
