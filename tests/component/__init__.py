@@ -1,1 +1,3 @@
-"""The reconciler against an API server in memory: whole rollouts in milliseconds, and a crash at every call."""
+"""The reconciler against an API server in memory: whole rollouts in milliseconds, and a crash at every
+call.
+"""

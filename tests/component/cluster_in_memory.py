@@ -1,7 +1,8 @@
-"""An API server, its controllers and a gateway, in memory and as simple as the reconciler lets them be.
+"""An API server in memory, as simple as the reconciler lets it be, with the faults that real ones have.
 
-Implements the `Kube` protocol with the answers that `tests/contract/test_fences.py` pins on the real server, and
-shows every change to a store as a watch would. Pods are ready, and routes accepted, when `settle` is called.
+Implements the `Kube` protocol with the answers that `tests/contract/test_fences.py` pins on the real server,
+and shows every change to a store as a watch would, unless that watch is frozen. Each version of each object
+is held against the invariants as it is made. What controllers and gateways do is `controllers`.
 """
 
 import copy
@@ -10,13 +11,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from serin.domain.names import KIND, MODEL_LABEL, REVISION_LABEL, Key
-from serin.kube.errors import Conflict, NotFound, Request
+from serin.domain.names import KIND, REVISION_LABEL, Key
+from serin.kube.errors import Conflict, Forbidden, NotFound, Request, Unavailable
 from serin.kube.fences import CreateOnly, Exact, Existing, Fence
 from serin.runtime.store import Store
+from tests.invariants.rules import violations
+from tests.invariants.world import Seen, World
 
 Object = dict[str, Any]
 NAMESPACE = "ml"
+API_VERSIONS = {"Deployment": "apps/v1", "ControllerRevision": "apps/v1", "Service": "v1"}
+WRITTEN = ("Deployment", "Service", "HTTPRoute", "ControllerRevision")
 
 
 class Killed(BaseException):
@@ -29,50 +34,73 @@ class ClusterInMemory:
 
     Attributes:
         writes: Every write that was asked for, as `verb kind/name`.
-        kill_at: The number of the write at which the process dies; None never.
+        wasted: Those of them that changed nothing.
+        kill_at: The number of the write at which the process dies; None never. Counted in `calls`.
+        kill_again_after: Writes of the next process until it dies, too.
         after_acting: Whether it dies after the server has acted.
-        unready: Revisions whose pods never get ready.
+        denied: Kinds that the operator may not write.
+        frozen: Kinds whose watch shows nothing any more.
+        mute: Whether the server acts on the next write but its answer is lost.
+        excused: Invariants that a test breaks on purpose, by a foreign hand.
     """
 
     now: datetime = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
     objects: dict[tuple[str, str], Object] = field(default_factory=dict)
     version: int = 1
     writes: list[str] = field(default_factory=list)
+    wasted: list[str] = field(default_factory=list)
+    calls: int = 0
     kill_at: int | None = None
+    kill_again_after: int | None = None
     after_acting: bool = False
-    unready: set[str] = field(default_factory=set)
+    denied: set[str] = field(default_factory=set)
+    frozen: set[str] = field(default_factory=set)
+    mute: bool = False
     store: Store = field(default_factory=Store)
-    routes_seen: list[dict[str, int]] = field(default_factory=list)
+    path: list[Mapping[str, int]] = field(default_factory=list)
+    world: World = field(default_factory=World)
+    excused: set[str] = field(default_factory=set)
 
     # The Kube protocol
 
     async def apply(self, manifest: Mapping[str, Any], *, fence: Fence) -> Object:
         kind, name = manifest["kind"], manifest["metadata"]["name"]
+        request = Request("apply", kind, NAMESPACE, name)
         self._call(f"apply {kind}/{name}", before=True)
+        if kind in self.denied:
+            raise Forbidden(request, "not allowed", status=403)
         known = self.objects.get((kind, name))
-        self._fence(fence, known, Request("apply", kind, NAMESPACE, name))
-        made = copy.deepcopy(dict(manifest))
-        metadata = made["metadata"]
-        metadata["uid"] = known["metadata"]["uid"] if known else f"{kind}-{name}-{self.version}"
-        metadata["generation"] = known["metadata"]["generation"] + 1 if known else 1
-        if known and "status" in known:
-            made["status"] = known["status"]
-        self._put(kind, name, made, told=False)
-        if kind == "HTTPRoute":
-            backends = made["spec"]["rules"][0]["backendRefs"]
-            self.routes_seen.append({entry["name"]: entry["weight"] for entry in backends})
+        _check(fence, known, request)
+        made = _applied(manifest, known, uid=f"{kind}-{name}-{self.version}", now=self.now)
+        if known is not None and _content(known) == _content(made):
+            self.wasted.append(f"apply {kind}/{name}")
+        else:
+            self._put(kind, name, made, told=False)
         self._call(f"apply {kind}/{name}", before=False)
+        self._answer(request)
         return copy.deepcopy(self.objects[kind, name])
 
     async def patch_status(
         self, key: Key, status: Mapping[str, Any], *, previous: Mapping[str, Any], resource_version: str
     ) -> Object:
+        request = Request("patch status of", KIND, *key)
         self._call(f"status {key.name}", before=True)
-        known = self.objects[KIND, key.name]
+        known = self.objects.get((KIND, key.name))
+        if known is None:
+            raise NotFound(request, "no such object", status=404)
         if known["metadata"]["resourceVersion"] != resource_version:
-            raise Conflict(Request("patch status of", KIND, *key), "stale", status=409)
-        self._put(KIND, key.name, {**copy.deepcopy(known), "status": copy.deepcopy(dict(status))}, told=False)
+            raise Conflict(request, "stale", status=409)
+        made = copy.deepcopy(known)
+        if made.get("status") == status:
+            self.wasted.append(f"status {key.name}")
+        made["status"] = copy.deepcopy(dict(status))
+        made["metadata"]["managedFields"] = [
+            *(entry for entry in known["metadata"]["managedFields"] if entry["manager"] != "serin"),
+            _entry("serin", ["f:status"], self.now, operation="Update", subresource="status"),
+        ]
+        self._put(KIND, key.name, made, told=False)
         self._call(f"status {key.name}", before=False)
+        self._answer(request)
         return copy.deepcopy(self.objects[KIND, key.name])
 
     async def get(self, kind: str, namespace: str, name: str) -> Object:
@@ -82,141 +110,194 @@ class ClusterInMemory:
 
     async def delete(self, kind: str, namespace: str, name: str, *, uid: str) -> None:
         self._call(f"delete {kind}/{name}", before=True)
-        gone = self.objects.pop((kind, name))
-        self._tell(kind, "DELETED", gone)
-        for (child_kind, child), obj in list(self.objects.items()):
-            owners = obj["metadata"].get("ownerReferences") or []
-            if any(owner["uid"] == gone["metadata"]["uid"] for owner in owners):
-                self._tell(child_kind, "DELETED", self.objects.pop((child_kind, child)))
+        known = self.objects.get((kind, name))
+        if known is None or known["metadata"]["uid"] != uid:
+            raise NotFound(Request("delete", kind, namespace, name), "no such object", status=404)
+        self.remove(kind, name)
+        self._call(f"delete {kind}/{name}", before=False)
 
-    # What people and controllers do
+    # What people do
 
     def submit(self, name: str, spec: Mapping[str, Any], **annotations: str) -> Key:
+        """Apply a ModelDeployment, annotations and all."""
         known = self.objects.get((KIND, name))
+        generation = known["metadata"]["generation"] if known else 0
+        asked = {f"serin.dev/{word}": value for word, value in annotations.items()}
         metadata = {
             "name": name,
             "namespace": NAMESPACE,
-            "uid": known["metadata"]["uid"] if known else f"uid-of-{name}",
-            "generation": known["metadata"]["generation"] + 1 if known else 1,
-            "annotations": {f"serin.dev/{word}": value for word, value in annotations.items()},
+            "uid": known["metadata"]["uid"] if known else f"uid-of-{name}-{self.version}",
+            "generation": generation + (known is None or known["spec"] != spec),
+            "annotations": asked,
+            "managedFields": [
+                *(
+                    e
+                    for e in (known["metadata"]["managedFields"] if known else ())
+                    if e["manager"] == "serin"
+                ),
+                _entry("kubectl", ["f:spec"], self.now + timedelta(microseconds=self.version)),
+            ],
         }
         made = {"apiVersion": "serin.dev/v1alpha1", "kind": KIND, "metadata": metadata, "spec": dict(spec)}
         made["status"] = known["status"] if known else {"observedGeneration": -1}
         self._put(KIND, name, made)
         return Key(NAMESPACE, name)
 
-    def settle(self) -> bool:
-        """Let controllers and gateway catch up with what was asked of them; whether that changed anything."""
-        before = self.version
-        for (kind, name), obj in list(self.objects.items()):
-            if kind == "Deployment":
-                self._run_pods(name, obj)
-            if kind == "HTTPRoute":
-                parents = [_accepted(ref, obj["metadata"]["generation"]) for ref in obj["spec"]["parentRefs"]]
-                if obj.get("status") != {"parents": parents}:
-                    self._put(kind, name, {**obj, "status": {"parents": parents}})
-        return self.version != before
+    def edit(self, kind: str, name: str, change: Callable[[Object], None]) -> None:
+        """Somebody else changes an object; what they change of its spec is theirs from now on."""
+        known = self.objects[kind, name]
+        made = copy.deepcopy(known)
+        change(made)
+        spec, before = made.get("spec", {}), known.get("spec", {})
+        changed = [f"f:{field}" for field in {*spec, *before} if spec.get(field) != before.get(field)]
+        for entry in made["metadata"].get("managedFields", []):
+            if entry["manager"] == "serin":
+                ours = entry["fieldsV1"].get("f:spec", {})
+                entry["fieldsV1"]["f:spec"] = {f: {} for f in ours if f not in changed}
+        theirs = _entry("somebody", [], self.now + timedelta(microseconds=self.version))
+        theirs["fieldsV1"] = {"f:spec": {name: {} for name in changed}}
+        others = [e for e in made["metadata"].get("managedFields", []) if e["manager"] != "somebody"]
+        made["metadata"]["managedFields"] = [*others, theirs]
+        made["metadata"]["generation"] = known["metadata"]["generation"] + bool(changed)
+        self._put(kind, name, made)
 
-    def lose(self, kind: str, name: str) -> Object:
-        return self.objects.pop((kind, name))
+    def remove(self, kind: str, name: str) -> None:
+        """Delete an object, and whatever it owns."""
+        gone = self.objects.pop((kind, name))
+        self.version += 1
+        gone["metadata"]["resourceVersion"] = str(self.version)
+        self._tell(kind, "DELETED", gone)
+        self._watch(gone, deleted=True)
+        for (child_kind, child), obj in list(self.objects.items()):
+            owners = obj["metadata"].get("ownerReferences") or []
+            owned = any(owner["uid"] == gone["metadata"]["uid"] for owner in owners)
+            if owned and (child_kind, child) in self.objects:
+                self.remove(child_kind, child)
+
+    # What a process sees
 
     def restart(self) -> None:
         """A new process: an empty store that lists everything anew."""
         self.store = Store()
+        self.frozen.clear()
+        if self.kill_again_after is not None:
+            self.kill_at, self.kill_again_after = self.calls + self.kill_again_after, None
         for (kind, _), obj in self.objects.items():
             self._tell(kind, "ADDED", obj)
 
-    def edit(self, kind: str, name: str, change: Callable[[Object], None]) -> None:
-        obj = copy.deepcopy(self.objects[kind, name])
-        change(obj)
-        self._put(kind, name, obj)
+    def thaw(self) -> None:
+        """The watches show again what they have missed, deletions included, as a sweep finds them."""
+        self.frozen.clear()
+        for kind in {kind for kind, _ in self.objects}:
+            for known in list(self.store.names(kind)):
+                shown = self.objects.get((kind, known.name))
+                if shown is None or shown["metadata"]["uid"] != known.uid:
+                    self.store.drop(kind, known.namespace, known.name, known.uid)
+        for (kind, _), obj in self.objects.items():
+            self._tell(kind, "MODIFIED", obj)
 
     def selected(self, model: str) -> str | None:
         selector: dict[str, str] = self.objects["Service", model]["spec"]["selector"]
         return selector.get(REVISION_LABEL)
 
-    def _run_pods(self, name: str, obj: Object) -> None:
-        wanted = obj["spec"]["replicas"]
-        ready = 0 if name in self.unready else wanted
-        status = {
-            "replicas": wanted,
-            "readyReplicas": ready,
-            "observedGeneration": obj["metadata"]["generation"],
-        }
-        if obj.get("status") != status:
-            self._put("Deployment", name, {**obj, "status": status})
-        endpoints = [
-            {
-                "addresses": [f"10.0.0.{index}"],
-                "conditions": {"ready": True},
-                "targetRef": {"uid": f"{name}-{index}"},
-            }
-            for index in range(ready)
-        ]
-        labels = {label: obj["metadata"]["labels"][label] for label in (MODEL_LABEL, REVISION_LABEL)}
-        made = {"metadata": {"name": name, "namespace": NAMESPACE, "labels": labels}, "endpoints": endpoints}
-        known = self.objects.get(("EndpointSlice", name))
-        if known is None or known["endpoints"] != endpoints:
-            made["metadata"]["uid"] = f"slice-{name}"
-            self._put("EndpointSlice", name, made)
+    def show(self, kind: str, name: str, obj: Object) -> None:
+        """A controller's write."""
+        self._put(kind, name, obj)
 
     # How the server keeps things
-
-    def _fence(self, fence: Fence, known: Object | None, request: Request) -> None:
-        match fence, known:
-            case CreateOnly(), None:
-                return
-            case Existing(uid=uid), dict() if known["metadata"]["uid"] == uid:
-                return
-            case Exact(uid=uid, resource_version=version), dict() if (
-                known["metadata"]["uid"] == uid and known["metadata"]["resourceVersion"] == version
-            ):
-                return
-        raise Conflict(request, f"the fence {fence} holds", status=409)
 
     def _put(self, kind: str, name: str, obj: Object, *, told: bool = True) -> None:
         self.version += 1
         event = "MODIFIED" if (kind, name) in self.objects else "ADDED"
+        obj["kind"] = kind
         obj["metadata"]["resourceVersion"] = str(self.version)
-        if kind in ("Deployment", "Service", "HTTPRoute", "ControllerRevision"):
-            obj["metadata"]["managedFields"] = _managed(obj, self.now)
         self.objects[kind, name] = obj
         if told:
             self._tell(kind, event, obj)
+        self._watch(obj)
 
     def _tell(self, kind: str, event: str, obj: Object) -> None:
+        if kind in self.frozen:
+            return
         shown = {"type": event, "object": copy.deepcopy(obj)}
         if kind == KIND:
             self.store.put(shown)
         else:
             self.store.observe(kind, shown)
 
+    def _watch(self, obj: Object, *, deleted: bool = False) -> None:
+        """Hold the new version against every invariant."""
+        seen = Seen(at=self.now.timestamp(), object=copy.deepcopy(obj), deleted=deleted)
+        broken = [one for one in violations([seen], self.world) if one.invariant not in self.excused]
+        assert not broken, "\n".join(map(str, broken))
+        shown = self.world.traffic(obj["metadata"]["name"])
+        moves = obj["kind"] in ("HTTPRoute", "Service") and not obj["metadata"]["labels"].get(REVISION_LABEL)
+        if moves and not deleted and (not self.path or self.path[-1] != shown):
+            self.path.append(shown)
+
     def _call(self, what: str, *, before: bool) -> None:
         if before:
             self.writes.append(what)
-        if self.kill_at == len(self.writes) and before is not self.after_acting:
+            self.calls += 1
+        if self.kill_at == self.calls and before is not self.after_acting:
             self.kill_at = None
             raise Killed(what)
 
-
-def _accepted(ref: Object, generation: int) -> Object:
-    conditions = [
-        {"type": kind, "status": "True", "observedGeneration": generation, "reason": kind, "message": ""}
-        for kind in ("Accepted", "ResolvedRefs")
-    ]
-    return {"parentRef": ref, "controllerName": "serin.dev/test-gateway", "conditions": conditions}
+    def _answer(self, request: Request) -> None:
+        if self.mute:
+            self.mute = False
+            raise Unavailable(request, "the connection was lost")
 
 
-def _managed(obj: Object, now: datetime) -> list[Object]:
-    fields = {f"f:{name}": {} for name in obj.get("spec", {})}
-    return [
-        {
-            "manager": "serin",
-            "operation": "Apply",
-            "time": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "fieldsV1": {"f:spec": fields},
-        }
-    ]
+def _check(fence: Fence, known: Object | None, request: Request) -> None:
+    match fence, known:
+        case CreateOnly(), None:
+            return
+        case Existing(uid=uid), dict() if known["metadata"]["uid"] == uid:
+            return
+        case Exact(uid=uid, resource_version=version), dict() if (
+            known["metadata"]["uid"] == uid and known["metadata"]["resourceVersion"] == version
+        ):
+            return
+    raise Conflict(request, f"the fence {fence} holds", status=409)
+
+
+def _applied(manifest: Mapping[str, Any], known: Object | None, *, uid: str, now: datetime) -> Object:
+    made = copy.deepcopy(dict(manifest))
+    metadata = made["metadata"]
+    metadata["uid"] = known["metadata"]["uid"] if known else uid
+    metadata["generation"] = 1
+    if known:
+        changed = known.get("spec") != made.get("spec")
+        metadata["generation"] = known["metadata"]["generation"] + changed
+        if "status" in known:
+            made["status"] = known["status"]
+    metadata["managedFields"] = [_entry("serin", [f"f:{name}" for name in made.get("spec", {})], now)]
+    return made
+
+
+def _entry(
+    manager: str, fields: list[str], at: datetime, *, operation: str = "Apply", subresource: str = ""
+) -> Object:
+    """An entry of managedFields; the time stands for which write it was."""
+    root = "f:status" if subresource else "f:spec"
+    return {
+        "manager": manager,
+        "operation": operation,
+        "subresource": subresource,
+        "time": at.isoformat(),
+        "fieldsV1": {root: {name: {} for name in fields}},
+    }
+
+
+def _content(obj: Object) -> object:
+    metadata = {
+        name: value
+        for name, value in obj["metadata"].items()
+        if name not in ("resourceVersion", "generation", "managedFields")
+    }
+    managers = sorted(entry["manager"] for entry in obj["metadata"].get("managedFields", []))
+    return {**obj, "metadata": metadata}, managers
 
 
 @dataclass(slots=True)

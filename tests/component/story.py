@@ -1,4 +1,4 @@
-"""Drives one ModelDeployment through its life in memory: reconcile, let controllers settle, move the clock."""
+"""Drives one ModelDeployment through its life in memory: look, let controllers settle, move the clock."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,9 +9,11 @@ from serin.domain.analysis.request import TrialRequest
 from serin.domain.analysis.verdict import Assessment, Verdict
 from serin.domain.names import KIND, Key
 from serin.domain.rollout.world import Notice
-from serin.kube.errors import Conflict
+from serin.kube.errors import Forbidden, KubeError
 from serin.reconciler import Reconciler
-from tests.component.cluster_in_memory import ClusterInMemory, Clock, Killed
+from serin.runtime.applier import NameTaken
+from tests.component.cluster_in_memory import Clock, ClusterInMemory, Killed
+from tests.component.controllers import Controllers
 
 LOOKS = 200
 """Looks after which a story that does not end is taken for one that never will."""
@@ -65,11 +67,15 @@ class Story:
     cluster: ClusterInMemory = field(default_factory=ClusterInMemory)
     judged: bool = False
     scribe: Scribe = field(default_factory=Scribe)
-    key: Key = Key("ml", "fraud")
+    key: Key = field(default_factory=lambda: Key("ml", "fraud"))
+    controllers: Controllers = field(init=False)
     jury: Jury = field(init=False)
+    whole: bool = True
+    """Whether the latest look came to its end."""
     reconciler: Reconciler = field(init=False)
 
     def __post_init__(self) -> None:
+        self.controllers = Controllers(self.cluster)
         self.jury = Jury(self.cluster)
         self.start()
 
@@ -92,21 +98,29 @@ class Story:
         self.start()
 
     async def look(self) -> float | None:
-        """One look; a process that dies in it starts again, and a conflict is looked at again."""
+        """One look; a process that dies in it starts again, and what fails is looked at again, as by a
+        worker.
+        """
+        self.whole = False
         try:
-            return await self.reconciler.reconcile(self.key)
+            again = await self.reconciler.reconcile(self.key)
         except Killed:
             self.restart()
             return 0.0
-        except Conflict:
+        except (Forbidden, NameTaken):
+            return 5.0
+        except KubeError:
+            self.cluster.thaw()
             return 0.0
+        self.whole = True
+        return again
 
     async def until(self, done: Callable[["Story"], bool]) -> "Story":
         """Go on, jumping to whatever the operator waits for next, until something holds."""
         for _ in range(LOOKS):
             again = await self.look()
-            events = self.cluster.settle()
-            if done(self):
+            events = self.controllers.settle()
+            if self.whole and done(self):
                 return self
             if not events:
                 Clock(self.cluster).move(1.0 if again is None else max(again, 0.05))

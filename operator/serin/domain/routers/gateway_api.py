@@ -1,6 +1,5 @@
 """Weights by an HTTPRoute of the Gateway API that Serin owns: one rule, a backend for each revision.
 
-
 A backend that has lost its traffic stays named at weight 0 until the next write, so that a proxy never has to
 drop a cluster that still drains (I3).
 """
