@@ -1,5 +1,6 @@
 """The poller as a look sees it: the latest verdict on a key, there at once, and a nudge when it changes."""
 
+import logging
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -9,6 +10,8 @@ from serin.domain.names import Key
 
 DISPLAY_SECONDS: Final = 10.0
 """How old the figures a look sees may get while the verdict stays the same."""
+
+logger = logging.getLogger(__name__)
 
 
 class Follower(Protocol):
@@ -39,7 +42,10 @@ class Judging:
         """Hear a verdict."""
         before = self._words.get(key)
         self._words[key] = assessment
-        self._changed(key, 0.0 if before is None or _turned(before, assessment) else DISPLAY_SECONDS)
+        turned = before is None or _turned(before, assessment)
+        if turned:
+            logger.info("judged", extra=_fields(key, assessment))
+        self._changed(key, 0.0 if turned else DISPLAY_SECONDS)
 
     def follow(self, key: Key, request: TrialRequest) -> None:
         """Judge this attempt from now on; nothing without Prometheus."""
@@ -55,6 +61,18 @@ class Judging:
     def word(self, key: Key) -> Assessment | None:
         """The latest verdict."""
         return self._words.get(key)
+
+
+def _fields(key: Key, assessment: Assessment) -> dict[str, object]:
+    """What a person needs to follow the judge, and to find the samples it decided on."""
+    return {
+        "key": str(key),
+        "attempt": assessment.attempt,
+        "step": assessment.step,
+        "verdict": assessment.verdict.value,
+        "reason": assessment.reason,
+        "boundary": assessment.boundary,
+    }
 
 
 def _turned(before: Assessment, now: Assessment) -> bool:
