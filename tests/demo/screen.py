@@ -100,20 +100,22 @@ class Screen:
 
 
 def figures(summary: Summary) -> list[tuple[str, str]]:
-    """The summary's rows."""
+    """The summary's rows. What nobody could see is left out: without a route, no weight in it."""
     return [
         ("requests sent", f"{summary.sent:,}"),
         ("failed", f"{summary.failed:,}"),
         ("  sent to version 3", f"{summary.bad:,}"),
         ("  all others", f"{summary.elsewhere:,}"),
-        ("first bad answer to weight 0 in the route", _seconds(summary.to_route)),
-        ("first bad answer to weight 0 in the proxy", _seconds(summary.to_data_plane)),
-        ("first bad answer to the last request for version 3", _seconds(summary.to_last_request)),
+        *(
+            (f"first bad answer to {what}", f"{seconds:.1f} s")
+            for what, seconds in (
+                ("weight 0 in the route", summary.to_route),
+                ("weight 0 in the proxy", summary.to_data_plane),
+                ("the last request for version 3", summary.to_last_request),
+            )
+            if seconds is not None
+        ),
     ]
-
-
-def _seconds(value: float | None) -> str:
-    return "not seen" if value is None else f"{value:.1f} s"
 
 
 def _weights(story: Story) -> dict[str, int]:

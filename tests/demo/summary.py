@@ -29,6 +29,9 @@ class Summary:
     to_last_request: float | None
     """Until version 3 got its last request."""
 
+    first_losses: str = ""
+    """The first failures of all, a line each."""
+
     @property
     def elsewhere(self) -> int:
         """Failures that only Serin, or the road to it, can explain."""
@@ -47,6 +50,7 @@ async def concluded(story: Story) -> Summary:
             to_route=None,
             to_data_plane=None,
             to_last_request=None,
+            first_losses=results.story(),
         )
     log = await story.stage.witness.lost(len(results.sent))
     bad = charged(log, results, third)
@@ -58,6 +62,7 @@ async def concluded(story: Story) -> Summary:
         to_route=_between(began, _zero_in_route(story, third, began)),
         to_data_plane=_between(began, story.stage.witness.zero_at(third.revision, began or 0)),
         to_last_request=_between(began, max([*bad, *_reached(results, "3")], default=None)),
+        first_losses=results.story(),
     )
 
 
@@ -79,7 +84,8 @@ def problems(chapters: Sequence[Chapter], summary: Summary) -> list[str]:
     if ends.get("3") == ROLLED_BACK and not summary.bad:
         found.append("version 3 gave no bad answer, so nothing was proved")
     if summary.elsewhere:
-        found.append(f"{summary.elsewhere} requests failed that version 3 does not explain")
+        failed = f"{summary.elsewhere} requests failed that version 3 does not explain"
+        found.append("\n".join(filter(None, (failed, summary.first_losses))))
     return found
 
 
