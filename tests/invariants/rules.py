@@ -59,3 +59,17 @@ def violations(history: Iterable[Seen], world: World | None = None) -> Iterator[
             yield from (
                 Violation(invariant=invariant, sentence=sentence, step=step) for sentence in rule(step)
             )
+
+
+def shortfalls(history: Iterable[Seen], *, since: float) -> Iterator[str]:
+    """When a revision with traffic had fewer ready endpoints than its share takes, whoever's doing it was."""
+    world = World()
+    for seen in history:
+        step = world.take(seen)
+        for revision, weight in step.traffic.items():
+            needed = world.pods_for(weight, step.model, step.at)
+            if step.at >= since and world.ready(revision) < needed:
+                yield (
+                    f"{revision} serves {weight} % with {world.ready(revision)} of {needed} ready endpoints "
+                    f"({step.kind} {step.name}, at {step.at:.3f})"
+                )

@@ -76,6 +76,12 @@ class Watcher:
         """Every version so far, in the order in which they were written."""
         return [seen for (_, _), seen in sorted(self._seen.items(), key=lambda entry: entry[0][1])]
 
+    def history_of(self, model: str) -> list[Seen]:
+        """The versions of a model and of what is called after it."""
+        return [
+            seen for seen in self.history if (seen.object["metadata"]["name"] + "-").startswith(f"{model}-")
+        ]
+
     def of(self, kind: str, name: str) -> list[Seen]:
         """The versions of one object."""
         return [
@@ -102,10 +108,10 @@ class Watcher:
                 what=f"every version of every {kind} at the watcher",
             )
 
-    async def verdict(self) -> list[str]:
-        """What the history so far breaks, first things first; empty if nothing."""
+    async def verdict(self, model: str) -> list[str]:
+        """What a model's history so far breaks, first things first; empty if nothing."""
         await self.settled()
-        return [str(violation) for violation in violations(self.history)]
+        return [str(violation) for violation in violations(self.history_of(model))]
 
     async def _listable(self) -> bool:
         """The first lists of a kind whose CRD is new are put off by the server, with 429."""

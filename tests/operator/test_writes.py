@@ -34,21 +34,25 @@ class Writes:
 
 
 @asynccontextmanager
-async def writes_of(cluster: Cluster, namespace: str) -> AsyncIterator[Writes]:
+async def writes_of(cluster: Cluster, model: Model) -> AsyncIterator[Writes]:
+    """The operator's writes for a model while the block runs."""
     found = Writes()
     async with cluster.audit.counting() as counted:
         yield found
-    asked = counted.requests.by(USER).within(namespace).writes
-    found.work = ["/".join(filter(None, (one.resource, one.subresource))) for one in asked.work]
-    told = await cluster.api.list(EVENTS, namespace, fields="involvedObject.kind=ModelDeployment")
-    found.events = [f"{one['reason']}: {one['message']}" for one in told][-len(asked.on("events")) :]
-    found.refused = [str(one) for one in asked.refused]
+    asked = counted.requests.by(USER).within(model.namespace).writes
+    work = asked.work.that(lambda one: f"{one.name}-".startswith(f"{model.name}-"))
+    found.work = ["/".join(filter(None, (one.resource, one.subresource))) for one in work]
+    found.refused = [str(one) for one in work.refused]
+    chosen = f"involvedObject.kind=ModelDeployment,involvedObject.name={model.name}"
+    told = await cluster.api.list(EVENTS, model.namespace, fields=chosen)
+    number = len(asked.on("events"))
+    found.events = [f"{one['reason']}: {one['message']}" for one in told][-number:] if number else []
 
 
 async def test_a_first_deployment_takes_seven_writes(
-    cluster: Cluster, namespace: str, gateway: Gateway, serin: Operator, fraud: Model
+    cluster: Cluster, gateway: Gateway, serin: Operator, fraud: Model
 ) -> None:
-    async with writes_of(cluster, namespace) as writes:
+    async with writes_of(cluster, fraud) as writes:
         await fraud.apply(spec())
         await fraud.until(condition("Ready"))
 
@@ -57,12 +61,12 @@ async def test_a_first_deployment_takes_seven_writes(
 
 
 async def test_a_canary_of_two_steps_takes_sixteen_writes(
-    cluster: Cluster, namespace: str, gateway: Gateway, serin: Operator, fraud: Model
+    cluster: Cluster, gateway: Gateway, serin: Operator, fraud: Model
 ) -> None:
     await fraud.apply(spec("1"))
     await fraud.until(condition("Ready"))
 
-    async with writes_of(cluster, namespace) as writes:
+    async with writes_of(cluster, fraud) as writes:
         await fraud.apply(spec("2"))
         await fraud.until(condition("Ready"), within=90)
 
@@ -74,7 +78,7 @@ async def test_a_canary_of_two_steps_takes_sixteen_writes(
 
 
 async def test_a_rollback_while_stepping_takes_four_writes(
-    cluster: Cluster, namespace: str, gateway: Gateway, serin: Operator, fraud: Model
+    cluster: Cluster, gateway: Gateway, serin: Operator, fraud: Model
 ) -> None:
     await fraud.apply(spec("1"))
     await fraud.until(condition("Ready"))
@@ -82,7 +86,7 @@ async def test_a_rollback_while_stepping_takes_four_writes(
     seen = await fraud.until(state("Stepping"))
     await fraud.until_weights(20)
 
-    async with writes_of(cluster, namespace) as writes:
+    async with writes_of(cluster, fraud) as writes:
         await fraud.ask(abort=attempt(seen))
         await fraud.until(condition("Stalled", reason="RolledBack"))
 
@@ -90,23 +94,21 @@ async def test_a_rollback_while_stepping_takes_four_writes(
 
 
 async def test_a_rollback_while_baking_takes_six_writes(
-    cluster: Cluster, namespace: str, gateway: Gateway, serin: Operator, fraud: Model
+    cluster: Cluster, gateway: Gateway, serin: Operator, fraud: Model
 ) -> None:
     await fraud.apply(spec("1"))
     await fraud.until(condition("Ready"))
     await fraud.apply(spec("2", bake=600))
     seen = await fraud.until(state("Baking"), within=90)
 
-    async with writes_of(cluster, namespace) as writes:
+    async with writes_of(cluster, fraud) as writes:
         await fraud.ask(abort=attempt(seen))
         await fraud.until(condition("Stalled", reason="RolledBack"))
 
     assert writes.work == [STATUS, PODS, ROUTE, SERVICE, PODS, STATUS]
 
 
-async def test_a_rollback_by_pods_takes_four_writes(
-    cluster: Cluster, namespace: str, serin: Operator, fraud: Model
-) -> None:
+async def test_a_rollback_by_pods_takes_four_writes(cluster: Cluster, serin: Operator, fraud: Model) -> None:
     await fraud.apply(spec("1", router="Replicas"))
     await fraud.until(condition("Ready"))
     await fraud.apply(spec("2", router="Replicas", steps={25: 600}))
@@ -114,7 +116,7 @@ async def test_a_rollback_by_pods_takes_four_writes(
         lambda seen: state("Stepping")(seen) and seen["status"]["canary"]["readyReplicas"]
     )
 
-    async with writes_of(cluster, namespace) as writes:
+    async with writes_of(cluster, fraud) as writes:
         await fraud.ask(abort=attempt(seen))
         await fraud.until(condition("Stalled", reason="RolledBack"))
 
@@ -123,13 +125,13 @@ async def test_a_rollback_by_pods_takes_four_writes(
 
 @pytest.mark.parametrize("router", ["GatewayAPI", "Replicas"])
 async def test_a_steady_model_costs_nothing_also_over_a_restart(
-    cluster: Cluster, namespace: str, gateway: Gateway, serin: Operator, fraud: Model, router: str
+    cluster: Cluster, gateway: Gateway, serin: Operator, fraud: Model, router: str
 ) -> None:
     await fraud.apply(spec(router=router, replicas=1))
     seen = await fraud.until(condition("Ready"))
     await serin.at_rest()
 
-    async with writes_of(cluster, namespace) as writes:
+    async with writes_of(cluster, fraud) as writes:
         await serin.restart()
         await serin.at_rest()
 

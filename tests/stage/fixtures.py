@@ -1,24 +1,44 @@
-"""The fixtures of the operator's own tests and of the end-to-end tests."""
+"""The fixtures of the operator's own tests and of the end-to-end tests.
 
+A module of tests has a namespace, an operator and a watcher of the invariants; each test has a model of its
+own there, which is deleted when the test has ended.
+"""
+
+import itertools
+import secrets
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from tests.cluster.api import Api
 from tests.cluster.cluster import Cluster
 from tests.cluster.envoy import Envoy
 from tests.cluster.gateway import Gateway
 from tests.cluster.images import Image
 from tests.cluster.network import GATEWAY
+from tests.cluster.resources import NAMESPACES, SERVICE_ACCOUNTS
 from tests.invariants.story import story
-from tests.invariants.watcher import Watcher
+from tests.invariants.watcher import MODEL_DEPLOYMENTS, Watcher
 from tests.stage.kubectl import Kubectl, kubectl
 from tests.stage.model import IMAGE, Model
 from tests.stage.operator import ACCESS, ACCOUNT, Operator
 
 SERVER = Path(__file__).parents[1] / "cluster" / "servers" / "model_server.py"
+NUMBERS = itertools.count(1)
+
+
+@asynccontextmanager
+async def fresh_namespace(api: Api) -> AsyncIterator[str]:
+    """A namespace that pods can be made in; deleted afterwards."""
+    name = f"test-{secrets.token_hex(4)}"
+    await api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    await api.until(SERVICE_ACCOUNTS, "default", bool, name)
+    yield name
+    await api.delete(NAMESPACES, name)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -31,38 +51,53 @@ async def account(cluster: Cluster) -> Path:
     return await cluster.service_account_kubeconfig(*ACCOUNT)
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def watcher(cluster: Cluster, namespace: str) -> AsyncIterator[Watcher]:
-    """Sees everything in the test's namespace; the test fails where an invariant was broken."""
-    async with Watcher(cluster.api, namespace) as watching:
-        yield watching
-        verdict = await watching.verdict()
-        # Captured, and so shown where the test fails.
-        print("\n".join(story(watching.history)))
-        assert verdict == []
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def serin(cluster: Cluster, namespace: str, account: Path, watcher: Watcher) -> AsyncIterator[Operator]:
-    """An operator without Prometheus, as long as the test runs."""
-    async with Operator(cluster, namespace, account) as running:
-        yield running
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def envoy(cluster: Cluster) -> Envoy:
+    """The data plane of the cluster's Gateway."""
+    return await cluster.attach(Envoy(cluster.folder / "envoy", address=GATEWAY))
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def gateway(cluster: Cluster) -> Gateway:
-    """The cluster's Gateway `infra/public`: an Envoy that obeys routes as late as real ones do."""
-    envoy = await cluster.attach(Envoy(cluster.folder / "envoy", address=GATEWAY))
+async def gateway(cluster: Cluster, envoy: Envoy) -> Gateway:
+    """The cluster's Gateway `infra/public`, which obeys routes as late as real ones do."""
     return await cluster.attach(Gateway(cluster.api, envoy))
 
 
-@pytest.fixture
-def fraud(cluster: Cluster, namespace: str) -> Model:
-    """A model that is not applied yet."""
-    return Model(cluster.api, namespace)
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def place(cluster: Cluster) -> AsyncIterator[str]:
+    """The module's namespace."""
+    async with fresh_namespace(cluster.api) as name:
+        yield name
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def watcher(cluster: Cluster, place: str) -> AsyncIterator[Watcher]:
+    """Sees every version of every object in the module's namespace."""
+    async with Watcher(cluster.api, place) as watching:
+        yield watching
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def serin(cluster: Cluster, place: str, account: Path) -> AsyncIterator[Operator]:
+    """An operator without Prometheus."""
+    async with Operator(cluster, place, account) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def fraud(cluster: Cluster, place: str, watcher: Watcher) -> AsyncIterator[Model]:
+    """A model that is not applied yet. The test fails where an invariant was broken."""
+    model = Model(cluster.api, place, f"fraud{next(NUMBERS)}")
+    yield model
+    verdict = await watcher.verdict(model.name)
+    # Captured, and so shown where the test fails.
+    print("\n".join(story(watcher.history_of(model.name))))
+    if await cluster.api.find(MODEL_DEPLOYMENTS, model.name, place) is not None:
+        await cluster.api.delete(MODEL_DEPLOYMENTS, model.name, place)
+    assert verdict == []
 
 
 @pytest.fixture
-def shell(cluster: Cluster, namespace: str) -> Kubectl:
-    """Kubectl in the test's namespace."""
-    return kubectl(namespace=namespace, kubeconfig=cluster.kubeconfig)
+def shell(cluster: Cluster, place: str) -> Kubectl:
+    """Kubectl in the module's namespace."""
+    return kubectl(namespace=place, kubeconfig=cluster.kubeconfig)

@@ -29,6 +29,7 @@ def spec(
     drain: int = 2,
     waits: bool = False,
     image: str = IMAGE,
+    warm_up: int = 0,
     **behaviour: object,
 ) -> Object:
     """A spec; `steps` are seconds by weight, `behaviour` are fields of `model_server.Behaviour`.
@@ -59,7 +60,7 @@ def spec(
         "template": {"spec": {"containers": [container]}},
         "traffic": traffic,
         "rollout": {"canary": {"steps": made}, "bakeSeconds": bake},
-        "analysis": {"warmUpSeconds": 0},
+        "analysis": {"warmUpSeconds": warm_up},
     }
 
 
@@ -122,10 +123,10 @@ class Model:
         )
 
     async def selected(self) -> str | None:
-        """The hash of the revision that the root Service selects; None where it selects all."""
+        """The revision that the root Service selects; None where it selects all."""
         service = await self.api.get(SERVICES, self.name, self.namespace)
-        found: str | None = service["spec"]["selector"].get(REVISION)
-        return found
+        found = service["spec"]["selector"].get(REVISION)
+        return f"{self.name}-{found}" if found else None
 
     async def sizes(self) -> dict[str, int]:
         """Replicas above 0 by revision name."""

@@ -1,0 +1,183 @@
+"""Versions change while users ask, and what the users notice of it."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tests.cluster.cluster import Cluster
+from tests.cluster.endpoints import ServiceResolver
+from tests.cluster.gateway import Gateway
+from tests.cluster.prometheus import Prometheus
+from tests.cluster.traffic import Traffic
+from tests.cluster.waiting import until
+from tests.e2e.conftest import SCRAPE_SECONDS, Users, judgements
+from tests.invariants.rules import shortfalls
+from tests.invariants.watcher import Watcher
+from tests.operator.test_writes import writes_of
+from tests.stage.model import Model, condition, conditions, phase, spec, state
+from tests.stage.operator import Operator
+
+SLOWLY: dict[str, Any] = {"steps": {20: 3, 50: 3}, "bake": 8, "drain": 3, "warm_up": 2}
+"""As fast as evidence allows: about 300 requests to the canary at each step."""
+ENOUGH = 5000
+Tell = Callable[[str, object], None]
+
+
+async def serving(model: Model, gateway: Gateway, wanted: dict[str, Any]) -> str:
+    """Deploy the first version and wait until the gateway serves it; its revision."""
+    await model.apply(wanted)
+    seen = await model.until(condition("Ready"))
+    revision: str = seen["status"]["stable"]["revision"]
+    await gateway.until_served(model.namespace, model.name, {revision: 100})
+    return revision
+
+
+async def test_a_good_version_is_promoted_unnoticed_and_a_bad_one_taken_back(
+    cluster: Cluster,
+    gateway: Gateway,
+    prometheus: Prometheus,
+    serin: Operator,
+    fraud: Model,
+    users: Users,
+    watcher: Watcher,
+    record_property: Tell,
+) -> None:
+    await serving(fraud, gateway, spec("1", **SLOWLY))
+    began = time.time()
+    async with users(fraud) as asking:
+        await asking.more(400)
+        good = await promoted(fraud, spec("2", **SLOWLY))
+        await asking.more(800)
+        assert asking.results.lost() == [], asking.results.story()
+
+        worse = spec("3", error_rate=0.3, **SLOWLY)
+        await fraud.apply(worse)
+        seen = await fraud.until(condition("Stalled", reason="RolledBack"), within=180)
+        bad = seen["status"]["rejected"][0]["revision"]
+        await asking.more(max(400, ENOUGH - len(asking.results.sent)), within=120)
+
+    results = asking.results
+    assert {one.revision for one in results.lost()} == {"3"}, results.story()
+    assert conditions(seen)["Available"]["status"] == "True"
+    assert await fraud.weights() == {good: 100}
+    first = results.first_bad("3")
+    assert first is not None
+    taken_back = weight_zero(watcher, fraud, bad, since=first.done)
+    decided = await could_be_decided(prometheus, serin, fraud)
+    record_property("requests", len(results.sent))
+    record_property("failed, by revision", {one.revision for one in results.lost()})
+    record_property("bad answers", len(results.lost()))
+    record_property("seconds from the deciding sample to weight 0", round(taken_back - decided, 2))
+    record_property("seconds from the first bad answer to weight 0", round(taken_back - first.done, 2))
+    last = results.last_of("3")
+    record_property(
+        "seconds from the first bad answer to the last request", last and round(last.at - first.done, 2)
+    )
+    assert taken_back - decided <= SCRAPE_SECONDS + 2
+    assert list(shortfalls(watcher.history_of(fraud.name), since=began)) == []
+
+    async with writes_of(cluster, fraud) as writes:
+        await fraud.apply(worse)  # as GitOps does every few minutes
+        await serin.at_rest()
+    assert writes.work == []
+
+
+async def promoted(fraud: Model, wanted: dict[str, Any]) -> str:
+    """Apply a version and see it promoted, on evidence and with the pods that were tried."""
+    await fraud.apply(wanted)
+    seen = await fraud.until(state("Baking"), within=240)
+    new: str = seen["status"]["stable"]["revision"]
+    assert seen["status"]["analysis"]["verdict"] == "Safe"
+    tried = await fraud.pods(new)
+    await fraud.until(condition("Ready"))
+    assert await fraud.pods(new) == tried
+    return new
+
+
+def weight_zero(watcher: Watcher, model: Model, revision: str, *, since: float) -> float:
+    """When the route first gave a revision nothing any more."""
+    for seen in watcher.of("HTTPRoute", model.name):
+        backends = seen.object["spec"]["rules"][0]["backendRefs"]
+        if seen.at >= since and not any(one["name"] == revision and one["weight"] for one in backends):
+            return seen.at
+    raise AssertionError(f"{revision} never came to weight 0")
+
+
+async def could_be_decided(prometheus: Prometheus, serin: Operator, model: Model) -> float:
+    """When the samples that harm was found in could be queried: the slowest pod's scrape at the boundary."""
+    boundary = next(
+        float(str(line["boundary"]))
+        for line in judgements(serin)
+        if line["verdict"] == "Harm" and line["key"] == f"{model.namespace}/{model.name}"
+    )
+    chosen = f'up{{namespace="{model.namespace}",pod=~"{model.name}-.+"}}[10m]'
+    scrapes = [[float(at) for at, _ in series["values"]] for series in await prometheus.query(chosen)]
+    return max(min(at for at in one if at >= boundary) for one in scrapes if one[-1] >= boundary)
+
+
+async def test_a_crash_of_the_operator_in_any_state_costs_no_request(
+    gateway: Gateway, serin: Operator, fraud: Model, users: Users
+) -> None:
+    await serving(fraud, gateway, spec("1", **SLOWLY))
+    async with users(fraud) as asking:
+        await fraud.apply(spec("2", **{**SLOWLY, "steps": {40: 3}}, load_seconds=2))
+        for where in ("Stepping", "Promoting", "Baking"):
+            await fraud.until(state(where), within=180)
+            await serin.restart()
+        seen = await fraud.until(condition("Ready"))
+        good = seen["status"]["stable"]["revision"]
+        await asking.more(200)
+        assert asking.results.lost() == [], asking.results.story()
+
+        await fraud.apply(spec("3", error_rate=0.3, **SLOWLY))
+        await fraud.until(state("RollingBack"), within=180)
+        await serin.restart()
+        await fraud.until(condition("Stalled", reason="RolledBack"))
+        await asking.more(200)
+
+    assert {one.revision for one in asking.results.lost()} == {"3"}, asking.results.story()
+    assert await fraud.weights() == {good: 100}
+
+
+async def test_without_prometheus_nothing_moves_until_it_is_back(
+    gateway: Gateway, prometheus: Prometheus, serin: Operator, fraud: Model, users: Users
+) -> None:
+    await serving(fraud, gateway, spec("1", **SLOWLY))
+    async with users(fraud) as asking:
+        await fraud.apply(spec("2", **SLOWLY))
+        await fraud.until(state("Stepping"), within=120)
+        await fraud.until_weights(20)
+        await prometheus.stop()
+        try:
+            seen = await fraud.until(condition("AnalysisAvailable", "False", "PrometheusUnreachable"))
+            assert conditions(seen)["AnalysisAvailable"]["message"]
+            await fraud.until(condition("Ready", "Unknown", reason="NoData"))
+            await asking.more(40 * 80, within=90)  # more than both steps would have taken
+            assert set((await fraud.weights()).values()) == {80, 20}
+        finally:
+            await prometheus.start()
+        await fraud.until(condition("Ready"), within=180)
+
+    assert asking.results.lost() == [], asking.results.story()
+
+
+async def test_pods_carry_the_weight_without_a_failed_request(
+    cluster: Cluster, serin: Operator, fraud: Model
+) -> None:
+    wanted = {**SLOWLY, "router": "Replicas", "steps": {25: 3, 50: 3}}
+    await fraud.apply(spec("1", **wanted))
+    await fraud.until(condition("Ready"))
+    async with ServiceResolver(
+        cluster.api, fraud.name, namespace=fraud.namespace, port_name="http"
+    ) as resolver:
+        await resolver.until(lambda found: len(found) == 3)
+        url = f"http://{fraud.name}.{fraud.namespace}.svc/v2/models/{fraud.name}/infer"
+        async with Traffic(url, per_second=80, max_age_seconds=1.0, resolver=resolver) as asking:
+            await fraud.apply(spec("2", **wanted))
+            await fraud.until(state("Stepping"), within=120)
+            await until(fraud.selected, lambda one: one is None, what="a root Service that selects both")
+            await fraud.until(phase("Ready"), within=240)
+            await asking.more(400)
+
+    assert asking.results.lost() == [], asking.results.story()
+    assert asking.results.by_revision()["2"] > 1000
