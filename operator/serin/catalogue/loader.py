@@ -122,7 +122,7 @@ class Catalogue:
             for known in row.default_for:
                 if known in defaults:
                     raise BadCatalogueError(
-                        f"runtimes {defaults[known]} and {row.name}: both are the default for format {known}; "
+                        f"runtimes {defaults[known]} and {row.name}: both are the default for {known}; "
                         "need one"
                     )
                 if not row.serves(known):
