@@ -21,7 +21,8 @@ help: ## Show this list
 setup: .venv/complete ## Environment, control plane, Prometheus, Envoy, MLServer (the first time takes ten minutes)
 	@python -m tests.prepare
 
-demo: setup ## Replace a real model server under traffic; KEEP=1 leaves it up, CONTEXT=name takes your cluster
+# On a cluster that exists the demo needs none of the parts that make one.
+demo: $(if $(CONTEXT),.venv/complete,setup) ## Replace a real model server under traffic; KEEP=1 leaves it up, CONTEXT=name takes your cluster
 	@python -m tests.demo $(if $(KEEP),--keep) $(if $(CONTEXT),--context $(CONTEXT)) $(ARGS)
 
 test: setup lint types ## Everything: linters, types, then all tests, the slowest named at the end

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 
@@ -14,12 +15,16 @@ from tests.cluster import binaries, network, prometheus
 from tests.cluster.binaries import Binaries, Missing
 from tests.cluster.modelserver import environment as modelserver
 from tests.cluster.modelserver.environment import Environment
+from tests.cluster.processes import Ended
 from tests.cluster.waiting import NotInTime
 from tests.demo import here, models, summary, there
 from tests.demo.record import Record
 from tests.demo.screen import Screen
 from tests.demo.story import Stage, Story
 from tests.demo.users import Users
+
+CANNOT_RUN: Final = 2
+INTERRUPTED: Final = 130
 
 
 def main() -> int:
@@ -36,9 +41,12 @@ def main() -> int:
         doors = here.Doors() if options.keep else None
         network.enter()
         return asyncio.run(_here(screen, found, installed, doors))
-    except Missing as missing:
-        screen.say(f"The demo cannot run: {missing}")
-        return 2
+    except (Missing, Ended, NotInTime) as problem:
+        screen.say(f"The demo cannot run: {problem}")
+        return CANNOT_RUN
+    except KeyboardInterrupt:
+        screen.say("Ended by Ctrl-C, and everything with it")
+        return INTERRUPTED
 
 
 async def _here(screen: Screen, found: Binaries, installed: Environment, doors: here.Doors | None) -> int:

@@ -40,6 +40,7 @@ Everything stays up, with users who ask, until Ctrl-C. In another terminal:
   kubectl get mdep
   kubectl describe mdep iris
   curl -H 'Host: {host}' http://127.0.0.1:{users}/v2/models/iris
+  kubectl annotate mdep iris serin.dev/retry={attempt}
 
 Prometheus is at http://127.0.0.1:{prometheus}
 """
@@ -109,7 +110,14 @@ class Doors:
                 ca=server.ca,
                 namespace=NAMESPACE,
             )
-            yield REACH.format(file=file, users=self._users.port, prometheus=self._prometheus.port, host=HOST)
+            seen = await place.stage.api.get(models.MODEL_DEPLOYMENTS, models.NAME, NAMESPACE)
+            yield REACH.format(
+                file=file,
+                host=HOST,
+                users=self._users.port,
+                prometheus=self._prometheus.port,
+                attempt=next((one["attempt"] for one in seen["status"].get("rejected", [])), "ATTEMPT"),
+            )
 
 
 class GatewayWitness:
