@@ -26,6 +26,10 @@ NUMBERED = re.compile(r"(?P<of>.+)\.(?P<number>[0-9]{1,9})")
 """An attempt's name: the revision's, and the number of the attempt at it."""
 
 
+MOVING_AWAY = frozenset({State.PREPARING, State.PROMOTING, State.ROLLING_BACK})
+"""States whose confirmation means that revisions of earlier attempts have no traffic any more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
     """Where the model stands, and what there is to tell about how it got there."""
@@ -92,11 +96,7 @@ def begun(world: World, course: Course, draining: tuple[Draining, ...] = ()) -> 
     """A new attempt at the wanted revision; the canary prepares at weight 0."""
     name = revision_name(world.intent, world.wanted)
     stable_size = max(world.intent.replicas, world.desired(course.stable)) if course.stable else 0
-    kept = [
-        entry
-        for entry in draining
-        if entry.revision != name and world.desired(hash_of(world.intent, entry.revision))
-    ]
+    kept = [entry for entry in draining if world.desired(hash_of(world.intent, entry.revision))]
     rollout = Rollout(
         attempt=next_attempt(world, world.wanted),
         state=State.PREPARING,
@@ -216,6 +216,7 @@ def baking(world: World, course: Course) -> Course:
             "since": world.now,
             "confirmed_at": None,
             "previous": Previous(revision=before, until=world.now + warm),
+            "draining": _confirmed(course.attempt, world.now),
             "paused_at": None,
             "paused_seconds": 0,
         }
@@ -239,9 +240,10 @@ def rolling_back(world: World, course: Course, reason: Reason, message: str) -> 
     returned = rollout.previous
     if returned is not None:
         stable = hash_of(world.intent, returned.revision)
-    answering = _may_be_answering(world, canary)
-    draining = [entry for entry in rollout.draining if entry.revision != revision_name(world.intent, canary)]
+    answering = bool(rollout.shifts) or _may_be_answering(world, canary)
+    draining = list(rollout.draining)
     if answering:
+        draining = [entry for entry in draining if entry.revision != revision_name(world.intent, canary)]
         draining.append(Draining(revision=revision_name(world.intent, canary), since=world.now))
     rollout = rollout.model_copy(
         update={
@@ -314,13 +316,16 @@ def _shifted(rollout: Rollout, step: int, weight: int, now: datetime) -> list[Sh
 
 
 def _confirmed(rollout: Rollout, now: datetime) -> list[Draining]:
-    """Drains begin when the router has the weights: leaving Preparing, where that was waited for, it is
-    known.
-    """
-    if rollout.state is not State.PREPARING:
+    """Drains begin when the router has the weights; leaving a state that waited for that, it is known."""
+    if rollout.state not in MOVING_AWAY:
         return list(rollout.draining)
     at = rollout.confirmed_at or now
-    return [entry.model_copy(update={"since": max(entry.since, at)}) for entry in rollout.draining]
+    canary = rollout.attempt.rpartition(".")[0]
+    return [
+        entry.model_copy(update={"since": max(entry.since, at)})
+        for entry in rollout.draining
+        if entry.revision != canary
+    ]
 
 
 def _may_be_answering(world: World, revision: RevisionHash) -> bool:

@@ -3,6 +3,7 @@
 Each function answers with the course that follows, or None where it has nothing to say.
 """
 
+from dataclasses import replace
 from typing import Final
 
 from serin.domain.analysis.verdict import Verdict
@@ -75,6 +76,10 @@ def _supersede(world: World, course: Course, rollout: Rollout) -> Course | None:
     if course.stable is None:
         if rollout.state is State.ROLLING_BACK:
             return None
+        if size_of(world, rollout) and world.ready(canary) >= size_of(world, rollout):
+            # It lacks no more than the router's word: who is served by it is not cut off.
+            served = replace(course, stable=canary)
+            return to.begun(world, to.finished(world, served, Reason.PROMOTED))
         return to.begun(world, to.finished(world, course, Reason.SUPERSEDED))
     known_bad = any(entry.hash == wanted for entry in course.rejected) and not is_retried(world, course)
     if rollout.state is State.ROLLING_BACK:

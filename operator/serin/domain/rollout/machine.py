@@ -8,12 +8,11 @@ what follows from it; here they are put together.
 from dataclasses import replace
 from datetime import timedelta
 
-from serin.domain.names import REVISION_LABEL
 from serin.domain.rollout import course as to
 from serin.domain.rollout.course import Course
 from serin.domain.rollout.interruptions import interruption
 from serin.domain.rollout.questions import STABLE_DOWN, drain_ends, is_paused
-from serin.domain.rollout.shape import Shape, canary_pods, has_third, shape
+from serin.domain.rollout.shape import Shape, canary_pods, shape
 from serin.domain.rollout.states import STATES, Turn, idle
 from serin.domain.rollout.world import Decision, Memo, World, canary_of
 from serin.domain.status import Rollout, State
@@ -114,12 +113,10 @@ def _remembered(world: World, course: Course) -> Memo:
 def _in_place(world: World, course: Course) -> bool:
     """Whether the router has what the course asks for, before this look's transition."""
     wanted = shape(world, course, released=frozenset())
-    root = world.observed.root
-    selected = root.selector.get(REVISION_LABEL) if root else None
+    root, selected = world.observed.root, world.selected
     state = course.rollout.state if course.rollout else State.IDLE
     if world.router.widens_root():
-        complete = state is not State.STEPPING or _pods_are_the_weight(world, course)
-        return complete and root is not None and selected == wanted.root
+        return root is not None and selected == wanted.root and _moved_as_meant(world, course)
     if wanted.weights is None or (state is State.ROLLING_BACK and selected != wanted.root):
         return False
     shown = world.router.observed(world.observed, world.intent)
@@ -128,9 +125,17 @@ def _in_place(world: World, course: Course) -> bool:
     return shown == asked and world.router.confirmed(world.observed, written, world.now)
 
 
-def _pods_are_the_weight(world: World, course: Course) -> bool:
-    rollout = course.attempt
-    canary = canary_of(world.intent, rollout)
-    if world.ready(canary) < canary_pods(world, rollout, rollout.step):
-        return False
-    return not has_third(world, frozenset({course.stable, canary}))
+def _moved_as_meant(world: World, course: Course) -> bool:
+    """Whether the root Service is where the state wants it in the end, and not where it has to wait."""
+    rollout = course.rollout
+    if rollout is None or course.stable is None:
+        return True
+    canary, selected = canary_of(world.intent, rollout), world.selected
+    match rollout.state:
+        case State.STEPPING:
+            enough = world.ready(canary) >= canary_pods(world, rollout, rollout.step)
+            return enough and selected is None
+        case State.PROMOTING:
+            return selected == canary
+        case _:
+            return selected == course.stable

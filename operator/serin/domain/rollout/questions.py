@@ -11,11 +11,11 @@ from serin.domain.analysis.verdict import Assessment, Verdict
 from serin.domain.intent import Intent
 from serin.domain.names import RevisionHash
 from serin.domain.observed import PodProblem, PodView
-from serin.domain.rollout.course import Course, held
+from serin.domain.rollout.course import MOVING_AWAY, Course, held
 from serin.domain.rollout.gates import StepView
 from serin.domain.rollout.shape import canary_pods
-from serin.domain.rollout.world import Hold, Reason, World, hash_of, revision_name
-from serin.domain.status import Draining, Rollout, State, Status
+from serin.domain.rollout.world import Hold, Reason, World, canary_of, hash_of, revision_name
+from serin.domain.status import Draining, Rollout, Status
 
 CRASHES: Final = 2
 """Restarts from which a waiting container counts as a crash loop: one crash may be the node's fault."""
@@ -103,11 +103,13 @@ def _fresh(world: World, rollout: Rollout, word: Assessment) -> bool:
 def drain_ends(world: World, rollout: Rollout, entry: Draining) -> datetime | None:
     """When a revision of an earlier attempt may go; None while the router may still send it requests (I3).
 
-    Drains start at confirmation: `at_step` and `promoting` have written it into the entry, before and in a
-    rollback it is that of the state.
+    Drains start at confirmation. The states that move traffic away wait for it, and leave it in the entry.
     """
+    shown = world.router.observed(world.observed, world.intent) or {}
+    if shown.get(hash_of(world.intent, entry.revision)):
+        return None
     since = entry.since
-    if rollout.state in (State.PREPARING, State.ROLLING_BACK):
+    if rollout.state in MOVING_AWAY:
         if rollout.confirmed_at is None:
             return None
         since = max(since, rollout.confirmed_at)
@@ -115,12 +117,13 @@ def drain_ends(world: World, rollout: Rollout, entry: Draining) -> datetime | No
 
 
 def drained(world: World, rollout: Rollout) -> frozenset[RevisionHash]:
-    """Revisions of earlier attempts whose drain has ended."""
-    return frozenset(
+    """Revisions of earlier attempts whose drain has ended; one that is tried again is not among them."""
+    ended = frozenset(
         hash_of(world.intent, entry.revision)
         for entry in rollout.draining
         if (end := drain_ends(world, rollout, entry)) is not None and end <= world.now
     )
+    return ended - {canary_of(world.intent, rollout)}
 
 
 def merged_step(world: World, rollout: Rollout, index: int) -> int:

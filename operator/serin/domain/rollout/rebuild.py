@@ -10,10 +10,10 @@ from datetime import datetime
 from serin.domain.intent import Intent
 from serin.domain.names import REVISION_LABEL, RevisionHash
 from serin.domain.observed import Observed
-from serin.domain.rollout.course import NUMBERED, requested_attempts
+from serin.domain.rollout.course import NUMBERED, REMEMBERED_DRAINS, requested_attempts
 from serin.domain.rollout.world import Notice, Reason, revision_name
 from serin.domain.routers.router import Router
-from serin.domain.status import Rejection, RevisionStatus, Rollout, State, Status
+from serin.domain.status import Draining, Rejection, RevisionStatus, Rollout, State, Status
 
 
 def is_lost(status: Status, seen: Observed, wanted: RevisionHash) -> bool:
@@ -54,10 +54,8 @@ def rebuilt(intent: Intent, seen: Observed, router: Router, now: datetime) -> St
     if stable is None:
         return None
     shown = router.observed(seen, intent) or {}
-    others = sorted(
-        (revision for revision, weight in shown.items() if weight and revision != stable),
-        key=lambda revision: shown[revision],
-    )
+    alive = [view.revision for view in seen.workloads.values() if view.desired and view.revision != stable]
+    others = sorted(alive, key=lambda revision: (shown.get(revision, 0), _number(seen, revision)))
     workload = seen.workloads[stable]
     return Status(
         stable=RevisionStatus(
@@ -66,7 +64,7 @@ def rebuilt(intent: Intent, seen: Observed, router: Router, now: datetime) -> St
             replicas=workload.replicas,
             ready_replicas=workload.ready,
         ),
-        rollout=_taken_back(intent, seen, others[-1], stable, now) if others else None,
+        rollout=_taken_back(intent, others, size=workload.desired, now=now) if others else None,
         rejected=list(_rejections(intent, seen, now)),
     )
 
@@ -97,17 +95,17 @@ def _number(seen: Observed, revision: RevisionHash) -> int:
     return view.number if view else 0
 
 
-def _taken_back(
-    intent: Intent, seen: Observed, canary: RevisionHash, stable: RevisionHash, now: datetime
-) -> Rollout:
-    """Any other weight goes to 0; the revision is not rejected for it."""
+def _taken_back(intent: Intent, others: list[RevisionHash], *, size: int, now: datetime) -> Rollout:
+    """Any other weight goes to 0, and pods go after a drain; the revision is not rejected for it."""
+    names = [revision_name(intent, revision) for revision in others]
     return Rollout(
-        attempt=_unasked(intent, canary),
+        attempt=_unasked(intent, others[-1]),
         state=State.ROLLING_BACK,
         since=now,
         started_at=now,
         router=intent.traffic.router.value,
-        capacity_floor=seen.workloads[stable].desired,
+        capacity_floor=size,
+        draining=[Draining(revision=name, since=now) for name in names[-REMEMBERED_DRAINS:]],
         reason=Reason.SUPERSEDED.value,
     )
 

@@ -7,7 +7,7 @@ Keeps I1, I2 and I4: a weight is asked for only where pods are ready for it, and
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from serin.domain.names import REVISION_LABEL, RevisionHash
+from serin.domain.names import RevisionHash
 from serin.domain.rollout.course import Course
 from serin.domain.rollout.world import HARMFUL, World, canary_of, hash_of
 from serin.domain.status import Rollout, State
@@ -170,7 +170,7 @@ def _rolling_back(world: World, course: Course, rollout: Rollout) -> Shape:
     return Shape(
         sizes={course.serving: size_of(world, rollout), canary: world.desired(canary)},
         weights={course.serving: 100, canary: 0} if returning else None,
-        root=course.stable if returning else _standing_in(world, canary),
+        root=course.stable if returning else _selected(world),
     )
 
 
@@ -183,7 +183,8 @@ def _can_return(world: World, course: Course, rollout: Rollout) -> bool:
     shown = world.router.observed(world.observed, world.intent) or {}
     others = [revision for revision, weight in shown.items() if weight and revision != course.stable]
     size = size_of(world, rollout)
-    if not others or not size:
+    widened = world.router.widens_root() and world.observed.root is not None and world.selected is None
+    if not (others or widened) or not size:
         return True
     alive = any(world.ready(revision) for revision in others)
     waited = world.now - rollout.since >= world.intent.rollout.progress_deadline
@@ -232,8 +233,4 @@ def _routed(world: World, revision: RevisionHash | None) -> int:
 
 def _selected(world: World) -> RevisionHash | None:
     """Whom the root Service selects today; the canary of a first deployment where there is none."""
-    root = world.observed.root
-    if root is None:
-        return world.wanted
-    selected = root.selector.get(REVISION_LABEL)
-    return RevisionHash(selected) if selected else None
+    return world.selected if world.observed.root else world.wanted

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from serin.domain.intent import OnInconclusive
-from serin.domain.names import REVISION_LABEL, RevisionHash
+from serin.domain.names import RevisionHash
 from serin.domain.rollout import course as to
 from serin.domain.rollout.course import Course
 from serin.domain.rollout.gates import STEP_GATES, WORD_GATES, first_hold
@@ -150,10 +150,8 @@ def _raise_to(world: World, course: Course, rollout: Rollout, why: Reason, *, fu
 
 def promoting(world: World, course: Course, rollout: Rollout) -> Turn:
     """All traffic moves to the canary."""
-    canary, root = canary_of(world.intent, rollout), world.observed.root
-    released = drained(world, rollout)
-    moved = root is not None and root.selector.get(REVISION_LABEL) == canary
-    if moved and rollout.confirmed_at is not None:
+    canary, released = canary_of(world.intent, rollout), drained(world, rollout)
+    if world.selected == canary and rollout.confirmed_at is not None:
         return Turn(to.baking(world, course), released=released)
     if rollout.confirmed_at is None and world.observed.route is not None:
         refused = awaiting_router(world, "traffic is moving to the new revision")
@@ -197,7 +195,7 @@ def baking(world: World, course: Course, rollout: Rollout) -> Turn:
 def rolling_back(world: World, course: Course, rollout: Rollout) -> Turn:
     """Traffic first, then the drain, then the canary's pods."""
     canary = canary_of(world.intent, rollout)
-    released = drained(world, rollout) - {canary}
+    released = drained(world, rollout)
     if course.stable is not None and rollout.confirmed_at is None:
         hold = awaiting_router(world, "traffic is moving back to the stable revision")
         if hold.reason is not Reason.ROUTER_UNAVAILABLE:

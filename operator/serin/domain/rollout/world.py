@@ -12,7 +12,7 @@ from enum import StrEnum
 from serin.domain.analysis.policy import Mode
 from serin.domain.analysis.verdict import Assessment
 from serin.domain.intent import Intent, Step
-from serin.domain.names import RevisionHash, child_name
+from serin.domain.names import REVISION_LABEL, RevisionHash, child_name
 from serin.domain.observed import Observed
 from serin.domain.routers.router import Router
 from serin.domain.status import Finished, Rejection, Rollout, State, Status
@@ -113,6 +113,13 @@ class World:
     def wanted(self) -> RevisionHash:
         """The revision the spec asks for."""
         return self.intent.revision.hash
+
+    @property
+    def selected(self) -> RevisionHash | None:
+        """The one revision that the root Service selects; None where there is none, or it selects all."""
+        root = self.observed.root
+        selected = root.selector.get(REVISION_LABEL) if root else None
+        return RevisionHash(selected) if selected else None
 
     def ready(self, revision: RevisionHash | None) -> int:
         """Ready endpoints of a revision."""
