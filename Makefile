@@ -42,8 +42,8 @@ unit: .venv/complete ## The tests that need no cluster
 cluster: setup ## A control plane with pods as processes; says how to reach it and runs until Ctrl-C
 	@python -m tests.cluster $(ARGS)
 
-kind: .venv/complete ## The end-to-end tests on a kind cluster of its own; needs Docker
-	@tests/kind.sh $(ARGS)
+kind: .venv/complete ## The operator as an image in a kind cluster: tests and the demo there; needs Docker
+	@tests/kind/run $(ARGS)
 
 clean: ## Remove what was built in this checkout; the cache in the home folder stays
 	@rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
