@@ -25,7 +25,7 @@ CLOCK: Final = 1.0
 def capacity_comes_before_weight(step: Step) -> Iterator[str]:
     if step.kind not in ("HTTPRoute", "Service") or not step.ours:
         return
-    if step.kind == "Service" and step.was is None:
+    if step.kind == "Service" and not step.before:
         return  # the first deployment's address; nobody was served before
     attempt = rollout(step.world.get(KIND, step.model))
     away = attempt.get("state") == "RollingBack" and attempt.get("reason") in HARMFUL
