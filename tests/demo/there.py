@@ -79,7 +79,7 @@ async def stage(stack: AsyncExitStack, options: Options, folder: Path, say: Call
     return Stage(
         api=api,
         namespace=options.namespace,
-        manifest=_manifest(gateway),
+        manifest=manifest(gateway),
         address=address,
         witness=NoLog(),
         routes=gateway is not None,
@@ -98,7 +98,9 @@ class NoLog:
 
 
 @dataclass(frozen=True, slots=True)
-class _Gateway:
+class Parent:
+    """A Gateway that a route is attached to, and where it is reached from here."""
+
     namespace: str
     name: str
     url: str
@@ -111,7 +113,7 @@ def _reached(context: str) -> Api:
         raise Missing(f"the context {context}: {error}; `kubectl config get-contexts` lists them") from error
 
 
-async def _gateway(api: Api, options: Options) -> _Gateway | None:
+async def _gateway(api: Api, options: Options) -> Parent | None:
     """The Gateway to attach to, reachable from here; None where there is none, or none is wanted."""
     try:
         found = [] if options.gateway == "none" else await api.list(GATEWAYS)
@@ -130,7 +132,7 @@ async def _gateway(api: Api, options: Options) -> _Gateway | None:
     port = chosen["spec"]["listeners"][0]["port"]
     url = options.url or f"http://{chosen['status']['addresses'][0]['value']}:{port}"
     await _connectable(_name(chosen), url)
-    return _Gateway(chosen["metadata"]["namespace"], chosen["metadata"]["name"], url)
+    return Parent(chosen["metadata"]["namespace"], chosen["metadata"]["name"], url)
 
 
 async def _connectable(gateway: str, url: str) -> None:
@@ -227,7 +229,7 @@ async def _proxied(stack: AsyncExitStack, options: Options, folder: Path) -> str
     return f"http://{LOOPBACK}:{port}/api/v1/{path}"
 
 
-def _manifest(gateway: _Gateway | None) -> str:
+def manifest(gateway: Parent | None) -> str:
     """The demo's manifest for this cluster's router."""
     text = models.MANIFEST.read_text()
     if gateway is None:
