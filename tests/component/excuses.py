@@ -30,7 +30,7 @@ def _empty(violation: Violation) -> bool:
     """With no replicas there is nothing to judge and no capacity to wait for."""
     owner = violation.step.world.get(KIND, violation.step.model) or {"spec": {}}
     size = max(owner["spec"].get("replicas", 1), rollout(owner).get("capacityFloor", 0))
-    return violation.invariant == "I5" and not size
+    return violation.invariant in ("I1", "I5") and not size
 
 
 def _merged(violation: Violation) -> bool:
@@ -53,7 +53,8 @@ def _put_back(violation: Violation) -> bool:
     stable = (owner["status"].get("stable") or {}).get("revision")
     lone = {revision: weight for revision, weight in step.traffic.items() if weight} == {stable: 100}
     others = [weight for revision, weight in step.before.items() if revision != stable]
-    return violation.invariant == "I1" and lone and (not rollout(owner) or step.was is None or not any(others))
+    free = not rollout(owner) or step.was is None or not any(others)
+    return violation.invariant == "I1" and lone and free
 
 
 def _dead(violation: Violation) -> bool:

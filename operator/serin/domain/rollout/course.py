@@ -120,7 +120,9 @@ def superseded(world: World, course: Course, result: Reason) -> Course:
     canary = canary_of(world.intent, rollout)
     draining = tuple(rollout.draining)
     if rollout.shifts or _may_be_answering(world, canary):
-        draining += (Draining(revision=revision_name(world.intent, canary), since=world.now),)
+        name = revision_name(world.intent, canary)
+        draining = tuple(entry for entry in draining if entry.revision != name)
+        draining += (Draining(revision=name, since=world.now),)
     return begun(world, finished(world, course, result), draining)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from serin.domain.names import RevisionHash
 from serin.domain.rollout.course import Course
-from serin.domain.rollout.world import HARMFUL, World, canary_of, hash_of
+from serin.domain.rollout.world import HARMFUL, World, canary_of, hash_of, revision_name
 from serin.domain.status import Rollout, State
 
 
@@ -84,10 +84,13 @@ def _preparing(world: World, course: Course, rollout: Rollout, raising: int) -> 
     if _routed(world, canary):
         weights[canary] = 0
     returning = _can_return(world, course, rollout)
+    # A canary that had traffic before may still be answering.
+    name = revision_name(world.intent, canary)
+    used = rollout.losses or any(entry.revision == name for entry in rollout.draining)
     return Shape(
         sizes={
             course.serving: size,
-            canary: max(needed, raising, world.desired(canary) if rollout.losses else 0),
+            canary: max(needed, raising, world.desired(canary) if used else 0),
         },
         weights=weights if returning else None,
         root=course.stable if returning else _standing_in(world, canary),
