@@ -151,6 +151,11 @@ class Story:
         rules = self.cluster.objects["HTTPRoute", self.key.name]["spec"]["rules"]
         return {entry["name"]: entry["weight"] for entry in rules[0]["backendRefs"] if entry["weight"]}
 
+    @property
+    def attempt(self) -> str:
+        """The attempt under way."""
+        return str(self.status["rollout"]["attempt"])
+
     def written(self) -> list[str]:
         """The writes since the last call."""
         writes, self.cluster.writes = self.cluster.writes, []
@@ -190,6 +195,16 @@ def phase(name: str) -> Callable[[Story], bool]:
         return story.phase == name and story.status["observedGeneration"] == generation
 
     return reached
+
+
+async def stepping(spec: Mapping[str, Any], new: Mapping[str, Any], *, judged: bool = False) -> Story:
+    """A model whose canary has the weight of its first step, and the router knows."""
+    story = await served(spec, judged=judged)
+    story.cluster.submit("fraud", new)
+    await story.until(phase("Stepping"))
+    story.controllers.settle()
+    await story.look()
+    return story
 
 
 async def served(spec: Mapping[str, Any] | None = None, *, judged: bool = False) -> Story:

@@ -163,8 +163,13 @@ def at_step(world: World, course: Course, index: int, weight: int) -> Course:
         }
     )
     canary = revision_name(world.intent, canary_of(world.intent, rollout))
-    notice = Notice("StepStarted", f"{canary} at {weight} % (step {step.name})")
-    return replace(course, rollout=rollout).told(notice)
+    course = replace(course, rollout=rollout)
+    size = max(world.intent.replicas, rollout.capacity_floor)
+    given = world.router.weight(world.router.pods(weight, size), size, weight)
+    if given > weight:
+        message = f"one pod of {size + 1} is {given} %, more than the {weight} % of step {step.name}"
+        course = course.told(Notice("CoarseWeight", message, warning=True))
+    return course.told(Notice("StepStarted", f"{canary} at {given} % (step {step.name})"))
 
 
 def back_to_preparing(world: World, course: Course) -> Course:
