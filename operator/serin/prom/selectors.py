@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from serin.domain.analysis.policy import DataPlane
-from serin.domain.analysis.request import POD_SUFFIX, Asked, TrialRequest, backend_pattern
+from serin.domain.analysis.request import Asked, TrialRequest, backend_pattern, pod_pattern
 
-_METRIC: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_IDENTIFIER: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 Matcher = tuple[str, str, str]
 
@@ -20,12 +20,12 @@ Matcher = tuple[str, str, str]
 def selector(asked: Asked, request: TrialRequest) -> str:
     """The instant selector for both arms of one kind of series; a range selector is this and a `[range]`."""
     metric = asked.counter.metric
-    matchers = [] if _METRIC.fullmatch(metric) else [("__name__", "=", metric)]
+    matchers = [] if _IDENTIFIER.fullmatch(metric) else [("__name__", "=", metric)]
     matchers += asked.counter.matchers
     matchers += _bucket(asked)
     matchers += _arms(asked.data_plane, request)
-    inside = ",".join(f"{label}{operator}{_quoted(value)}" for label, operator, value in matchers)
-    return f"{metric if _METRIC.fullmatch(metric) else ''}{{{inside}}}"
+    inside = ",".join(f"{_named(label)}{operator}{_quoted(value)}" for label, operator, value in matchers)
+    return f"{metric if _IDENTIFIER.fullmatch(metric) else ''}{{{inside}}}"
 
 
 def _arms(source: DataPlane | None, request: TrialRequest) -> list[Matcher]:
@@ -33,10 +33,9 @@ def _arms(source: DataPlane | None, request: TrialRequest) -> list[Matcher]:
     if source is not None:
         either = "|".join(backend_pattern(source, request.namespace, name) for name in backends)
         return [(source.label, "=~", either)]
-    either = "|".join(re.escape(name).replace(r"\-", "-") for name in backends)
     return [
         (request.labels.namespace, "=", request.namespace),
-        (request.labels.pod, "=~", f"({either}){POD_SUFFIX}"),
+        (request.labels.pod, "=~", "|".join(map(pod_pattern, backends))),
     ]
 
 
@@ -46,6 +45,11 @@ def _bucket(asked: Asked) -> Iterator[Matcher]:
         return
     spellings = sorted({f"{asked.bucket:g}", repr(float(asked.bucket))})
     yield ("le", "=~", "|".join(re.escape(one) for one in spellings))
+
+
+def _named(label: str) -> str:
+    """A label's name: any text may be one since Prometheus 3, in quotes, and a user's counter may use it."""
+    return label if _IDENTIFIER.fullmatch(label) else _quoted(label)
 
 
 def _quoted(value: str) -> str:

@@ -1,9 +1,12 @@
 """Queries are built from parts, and a user's counter is parsed before it becomes one."""
 
+import re
+from dataclasses import replace
+
 import promql_parser
 import pytest
 
-from serin.domain.analysis.counters import Role
+from serin.domain.analysis.counters import Arm, Role
 from serin.domain.analysis.policy import Counter, DataPlane
 from serin.domain.analysis.request import Asked, Channel
 from serin.domain.analysis.selectors import NotACounter, parse_counter
@@ -11,7 +14,7 @@ from serin.prom.selectors import selector
 from tests.unit.analysis.worlds import CANARY, STABLE, errors, policy, request
 
 REQUESTS = Channel("errors", Role.REQUESTS)
-PODS = f'namespace="ml",pod=~"({CANARY}|{STABLE})-[a-z0-9]+-[a-z0-9]{{5}}"'
+PODS = f'namespace="ml",pod=~"{CANARY}-[a-z0-9]+-[a-z0-9]{{5}}|{STABLE}-[a-z0-9]+-[a-z0-9]{{5}}"'
 
 
 def parsed(text: str) -> promql_parser.VectorSelector:
@@ -65,6 +68,41 @@ def test_no_value_becomes_syntax() -> None:
     found = parsed(selector(Asked(channel=REQUESTS, counter=counter), request(policy())))
 
     assert [m.value for m in found.matchers.matchers if m.name == "code"] == [hostile]
+
+
+def test_no_label_becomes_syntax() -> None:
+    counter = parse_counter('x_total{"a=\\"b\\"} or up{c"="d","http.route"="/"}')
+
+    found = parsed(selector(Asked(channel=REQUESTS, counter=counter), request(policy())))
+
+    assert [m.name for m in found.matchers.matchers] == ['a="b"} or up{c', "http.route", "namespace", "pod"]
+
+
+@pytest.mark.parametrize("pod_hash", ["5d8f9c7b4", "6f5bd8c9d7"])
+@pytest.mark.parametrize("length", range(1, 53))
+def test_pods_of_models_of_any_length_are_told_apart(length: int, pod_hash: str) -> None:
+    stable, canary = (f"{'m' * length}-{revision}" for revision in ("55d1aa00bb", "7c9faa00bb"))
+    asked = replace(request(policy()), stable=stable, canary=canary)
+    wanted = Asked(channel=REQUESTS, counter=Counter(metric="x_total"))
+
+    [pattern] = [
+        m.value for m in parsed(selector(wanted, asked)).matchers.matchers if m.name == asked.labels.pod
+    ]
+
+    for revision, arm in ((stable, Arm.STABLE), (canary, Arm.CANARY)):
+        pod = generated(f"{revision}-{pod_hash}-")
+        assert asked.arm_of_pod(pod) is arm
+        assert re.fullmatch(pattern, pod)
+
+
+def generated(prefix: str) -> str:
+    """A pod's name as the API server makes it of the prefix that a ReplicaSet gives."""
+    return f"{prefix[:58]}x7k2p"
+
+
+@pytest.mark.parametrize("pod", [f"{CANARY}-x7k2p", f"{CANARY}-a-b-x7k2p", f"{CANARY}-6f5bd8c9d7-x7k2", "x"])
+def test_pods_of_other_workloads_are_nobodys(pod: str) -> None:
+    assert request(policy()).arm_of_pod(pod) is None
 
 
 def test_what_tells_of_scrapes_is_asked_first() -> None:

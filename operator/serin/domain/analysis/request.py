@@ -12,8 +12,10 @@ from serin.domain.analysis.counters import Arm, Role
 from serin.domain.analysis.dispersion import LONGEST_HISTORY
 from serin.domain.analysis.policy import Counter, DataPlane, Policy
 
-POD_SUFFIX: Final = "-[a-z0-9]+-[a-z0-9]{5}"
-"""What a Deployment's controllers append to its name in the names of its pods."""
+LONGEST_PREFIX: Final = 58
+"""The API server cuts the beginning of a generated name to so many characters, and adds five at random."""
+LONGEST_POD_HASH: Final = 10
+"""A Deployment's controller names its ReplicaSets by a number of 32 bits, in decimal digits recoded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +110,7 @@ class TrialRequest:
     def arm_of_pod(self, pod: str) -> Arm | None:
         """Whose pod it is, by its name."""
         for name, arm in ((self.canary, Arm.CANARY), (self.stable, Arm.STABLE)):
-            if re.fullmatch(re.escape(name) + POD_SUFFIX, pod):
+            if re.fullmatch(pod_pattern(name), pod):
                 return arm
         return None
 
@@ -142,6 +144,21 @@ class TrialRequest:
                     )
                     (first if role is Role.REQUESTS else rest).append(one)
         return (*first, *rest)
+
+
+def pod_pattern(workload: str) -> str:
+    """The names of a Deployment's pods, as a regular expression to be anchored: `<name>-<hash>-<random>`.
+
+    Of a long name the hash is cut, and then the name itself; what is left of a revision's name still tells it
+    from every other one, but for one pair in a million.
+    """
+    room = LONGEST_PREFIX - len(workload)
+    kept = re.escape(workload[:LONGEST_PREFIX]).replace(r"\-", "-")
+    if room >= LONGEST_POD_HASH + 2:
+        return f"{kept}-[a-z0-9]+-[a-z0-9]{{5}}"
+    if room >= 1:
+        return f"{kept}(-[a-z0-9]+-|-[a-z0-9]{{{room - 1}}})[a-z0-9]{{5}}"
+    return f"{kept}[a-z0-9]{{5}}"
 
 
 def backend_pattern(source: DataPlane, namespace: str, backend: str) -> str:
