@@ -220,7 +220,7 @@ class ClusterInMemory:
         self._watch(obj, ours=not told)
 
     def _tampered(self, kind: str) -> None:
-        if kind in ("HTTPRoute", "Service"):
+        if kind in ("HTTPRoute", "Service", KIND):
             self.tampered_at = self.now
 
     def _tell(self, kind: str, event: str, obj: Object) -> None:

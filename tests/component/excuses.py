@@ -57,6 +57,17 @@ def _put_back(violation: Violation) -> bool:
     return violation.invariant == "I1" and lone and free
 
 
+def _lowered(violation: Violation) -> bool:
+    """What a person's plan takes from the canary, the stable revision gets: it had most of it before."""
+    step = violation.step
+    owner = step.world.get(KIND, step.model) or {"status": {}}
+    stable = (owner["status"].get("stable") or {}).get("revision", "")
+    lowered = rollout(owner).get("state") == "Stepping" and bool(step.world.ready(stable))
+    return (
+        violation.invariant == "I1" and lowered and step.traffic.get(stable, 0) > step.before.get(stable, 0)
+    )
+
+
 def _dead(violation: Violation) -> bool:
     """Traffic leaves a revision without endpoints as soon as one pod elsewhere is ready (I1, I4)."""
     step = violation.step
@@ -68,4 +79,4 @@ def _dead(violation: Violation) -> bool:
     return not any(map(step.world.ready, losing)) and all(map(step.world.ready, winning))
 
 
-EXCUSES = (_nothing_stable, _rebuilt, _empty, _merged, _by_pods, _put_back, _dead)
+EXCUSES = (_nothing_stable, _rebuilt, _empty, _merged, _by_pods, _put_back, _lowered, _dead)

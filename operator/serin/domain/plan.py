@@ -182,7 +182,8 @@ def _revision_services(scene: Scene) -> Iterator[Write]:
         manifest = revision_service(scene.intent, revision, template, owner_uid=view.identity.uid)
         known = scene.observed.services.get(revision)
         if known is None:
-            yield _write(manifest, None)
+            if size or not scene.intent.replicas:
+                yield _write(manifest, None)
         elif (
             _differs(manifest, known.identity, view.identity.uid)
             or known.selector != manifest["spec"]["selector"]

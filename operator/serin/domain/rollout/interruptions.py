@@ -73,15 +73,17 @@ def _supersede(world: World, course: Course, rollout: Rollout) -> Course | None:
     canary, wanted = canary_of(world.intent, rollout), world.wanted
     if wanted == canary:
         return None
+    known_bad = any(entry.hash == wanted for entry in course.rejected) and not is_retried(world, course)
     if course.stable is None:
         if rollout.state is State.ROLLING_BACK:
             return None
+        if known_bad:
+            return to.finished(world, course, Reason.SUPERSEDED)
         if size_of(world, rollout) and world.ready(canary) >= size_of(world, rollout):
             # It lacks no more than the router's word: who is served by it is not cut off.
             served = replace(course, stable=canary)
             return to.begun(world, to.finished(world, served, Reason.PROMOTED))
         return to.begun(world, to.finished(world, course, Reason.SUPERSEDED))
-    known_bad = any(entry.hash == wanted for entry in course.rejected) and not is_retried(world, course)
     if rollout.state is State.ROLLING_BACK:
         # With nothing alive to return to, only another revision leads out.
         stuck = not world.ready(course.stable) and wanted != course.stable and not known_bad

@@ -87,14 +87,14 @@ def _preparing(world: World, course: Course, rollout: Rollout, raising: int) -> 
     # A canary that had traffic before may still be answering.
     name = revision_name(world.intent, canary)
     used = rollout.losses or any(entry.revision == name for entry in rollout.draining)
-    return Shape(
-        sizes={
-            course.serving: size,
-            canary: max(needed, raising, world.desired(canary) if used else 0),
-        },
-        weights=weights if returning else None,
-        root=course.stable if returning else _standing_in(world, canary),
-    )
+    kept = world.desired(canary) if used else 0
+    sizes = {course.serving: size, canary: max(needed, raising, kept)}
+    if returning:
+        return Shape(sizes=sizes, weights=weights, root=course.stable)
+    if world.router.widens_root() and world.ready(course.stable):
+        # A widened Service would take in the canary's pods: they come when the stable revision is whole.
+        return Shape(sizes={**sizes, canary: kept}, weights=None, root=_selected(world))
+    return Shape(sizes=sizes, weights=None, root=_standing_in(world, canary))
 
 
 def _stepping(world: World, course: Course, rollout: Rollout, raising: int) -> Shape:
