@@ -140,6 +140,7 @@ def test_a_plain_selector_is_a_counter(text: str, counter: Counter) -> None:
         ('{__name__=~"x|y"}', "does not name one metric"),
         ('x{a="b" or c="d"}', "joins matchers by 'or'"),
         ("x_total{", "is not PromQL"),
+        ("x_total offset inf", "is not PromQL"),
         ("", "is not PromQL"),
         ("1", "is no selector"),
     ],

@@ -36,10 +36,7 @@ def parse_counter(text: str) -> Counter:
     Raises:
         NotACounter: It is something else: a function, a range, an offset, a pattern of names, a syntax error.
     """
-    try:
-        found = promql_parser.parse(text)
-    except ValueError as error:
-        raise NotACounter(f"{text!r} is not PromQL ({error}); {_CURE}") from error
+    found = _parsed(text)
     if not isinstance(found, promql_parser.VectorSelector):
         kind = _KINDS.get(type(found).__name__, "no selector")
         raise NotACounter(f"{text!r} is {kind}, and Serin takes differences of raw counters itself; {_CURE}")
@@ -48,6 +45,17 @@ def parse_counter(text: str) -> Counter:
     if found.matchers.or_matchers:
         raise NotACounter(f"{text!r} joins matchers by 'or'; name one set, with =~ where values vary")
     return _counter(text, found)
+
+
+def _parsed(text: str) -> object:
+    try:
+        return promql_parser.parse(text)
+    except BaseException as error:
+        # Where the parser panics, as on an infinite offset, it raises what is no Exception: one user's text
+        # would end the process, again and again.
+        if isinstance(error, ValueError) or type(error).__name__ == "PanicException":
+            raise NotACounter(f"{text!r} is not PromQL ({error}); {_CURE}") from error
+        raise
 
 
 def _counter(text: str, found: promql_parser.VectorSelector) -> Counter:
