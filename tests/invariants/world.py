@@ -82,9 +82,9 @@ class Step:
             return False
         for entry, (time, fields) in written.items():
             # Who takes a field away leaves no trace but in the entry of its owner.
-            if entry[0] == MANAGER and entry in before and before[entry][0] == time:
-                if before[entry][1] != fields:
-                    return False
+            known = before.get(entry, ("", ""))
+            if entry[0] == MANAGER and known[0] == time and known[1] != fields:
+                return False
         others = {entry: value for entry, value in written.items() if entry[0] != MANAGER and not entry[2]}
         return all(before.get(entry) == value for entry, value in others.items())
 

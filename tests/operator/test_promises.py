@@ -1,4 +1,4 @@
-"""What a user of Kubernetes expects of an object: honest words, no one's things touched, nothing left behind."""
+"""What users of Kubernetes expect of an object: honest words, their own things untouched, nothing left."""
 
 from pathlib import Path
 

@@ -15,11 +15,11 @@ from tests.stage.model import Model, attempt, condition, phase, spec, state
 from tests.stage.operator import Operator
 
 HELD: dict[str, dict[str, Any]] = {
-    "Preparing": {"load_seconds": 12},
+    "Preparing": {"steps": {20: 1}, "load_seconds": 8},
     "Stepping": {"steps": {20: 600}},
     "Promoting": {"router": "Replicas", "steps": {25: 1}, "load_seconds": 10},
     "Baking": {"steps": {20: 1}, "bake": 600},
-    "RollingBack": {"steps": {20: 600}, "drain": 15},
+    "RollingBack": {"steps": {20: 600}, "drain": 10},
 }
 
 
