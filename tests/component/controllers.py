@@ -71,7 +71,8 @@ class Controllers:
             {"addresses": [f"10.0.0.{i}"], "conditions": {"ready": True}, "targetRef": {"uid": pod}}
             for i, pod in enumerate(pods[:ready])
         ]
-        metadata = {"name": name, "namespace": NAMESPACE, "labels": labels, "uid": f"slice-{name}"}
+        named = {**labels, "kubernetes.io/service-name": name}
+        metadata = {"name": name, "namespace": NAMESPACE, "labels": named, "uid": f"slice-{name}"}
         self._show("EndpointSlice", name, {"metadata": metadata, "endpoints": endpoints})
         self._show("Deployment", name, {**obj, "status": status})
 

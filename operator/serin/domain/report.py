@@ -19,7 +19,7 @@ from serin.domain.conditions import (
     standing,
 )
 from serin.domain.names import MODEL_LABEL, REVISION_LABEL, RevisionHash
-from serin.domain.rollout.course import counted
+from serin.domain.rollout.record import counted
 from serin.domain.rollout.world import Decision, World, canary_of, revision_name
 from serin.domain.status import (
     AnalysisStatus,

@@ -4,27 +4,20 @@ Each function is one arrow of the state machine's picture and returns a new `Cou
 whether the arrow may be taken.
 """
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from serin.domain.analysis.verdict import Assessment, Counts, SignalAssessment, Verdict
-from serin.domain.intent import Intent
 from serin.domain.names import RevisionHash
+from serin.domain.rollout.record import next_attempt, rejection, version_of
 from serin.domain.rollout.world import REJECTING, Notice, Reason, World, canary_of, hash_of, revision_name
-from serin.domain.status import CountsStatus, Draining, Finished, Previous, Rejection, Rollout, Shift, State
+from serin.domain.status import Draining, Finished, Previous, Rejection, Rollout, Shift, State
 
 REMEMBERED_REJECTIONS = 20
 REMEMBERED_ATTEMPTS = 10
 REMEMBERED_DRAINS = 20
 REMEMBERED_SHIFTS = 64
 """As many as the schema of the status allows."""
-
-NUMBERED = re.compile(r"(?P<of>.+)\.(?P<number>[0-9]{1,9})")
-"""An attempt's name: the revision's, and the number of the attempt at it."""
-
 
 MOVING_AWAY = frozenset({State.PREPARING, State.PROMOTING, State.ROLLING_BACK})
 """States whose confirmation means that revisions of earlier attempts have no traffic any more."""
@@ -67,29 +60,6 @@ def course_of(world: World) -> Course:
         rejected=tuple(world.status.rejected),
         history=tuple(world.status.history),
     )
-
-
-def next_attempt(world: World, revision: RevisionHash) -> str:
-    """A name that no earlier attempt at a revision had and no request names, so that old ones never match
-    (I18).
-    """
-    name = revision_name(world.intent, revision)
-    earlier = [entry.attempt for entry in world.status.rejected]
-    earlier += [entry.attempt for entry in world.status.history]
-    earlier += requested_attempts(world.intent)
-    if world.status.rollout:
-        earlier.append(world.status.rollout.attempt)
-    known = [found for attempt in earlier if (found := NUMBERED.fullmatch(attempt)) and found["of"] == name]
-    return f"{name}.{max((int(found['number']) for found in known), default=0) + 1}"
-
-
-def requested_attempts(intent: Intent) -> Iterator[str]:
-    """The attempts that requests by annotation name. They outlive the history, and the status where it is
-    lost.
-    """
-    asked = intent.requests
-    promoted = (asked.promote or "").rpartition(":")[0]
-    yield from (attempt for attempt in (promoted, asked.abort, asked.retry, asked.pause) if attempt)
 
 
 def begun(world: World, course: Course, draining: tuple[Draining, ...] = ()) -> Course:
@@ -264,7 +234,7 @@ def rolling_back(world: World, course: Course, reason: Reason, message: str) -> 
     )
     rejected = course.rejected
     if reason in REJECTING:
-        entry = _rejection(world, rollout, reason, message)
+        entry = rejection(world, rollout, reason, message)
         rejected = (*(kept for kept in rejected if kept.hash != canary), entry)[-REMEMBERED_REJECTIONS:]
     notice = Notice(reason.value, message, warning=reason in REJECTING)
     return replace(course, stable=stable, rollout=rollout, rejected=rejected).told(notice)
@@ -277,7 +247,7 @@ def finished(world: World, course: Course, result: Reason) -> Course:
     entry = Finished(
         attempt=rollout.attempt,
         revision=canary,
-        version=_version(world, canary),
+        version=version_of(world, canary),
         result=result.value,
         started_at=rollout.started_at,
         finished_at=world.now,
@@ -286,16 +256,6 @@ def finished(world: World, course: Course, result: Reason) -> Course:
     notice = Notice("RolloutFinished", f"{canary}: {result.value}", warning=result is Reason.ROLLED_BACK)
     history = (*course.history, entry)[-REMEMBERED_ATTEMPTS:]
     return replace(course, rollout=None, history=history).told(notice)
-
-
-def _version(world: World, revision: str) -> str | None:
-    """What people call a revision: the spec tells it of the wanted one, the status of those that had
-    traffic.
-    """
-    if revision == revision_name(world.intent, world.wanted):
-        return world.intent.version or None
-    known = (world.status.canary, world.status.stable)
-    return next((one.version for one in known if one and one.revision == revision), None)
 
 
 def with_pause(rollout: Rollout, *, paused: bool, now: datetime) -> Rollout:
@@ -339,31 +299,3 @@ def _may_be_answering(world: World, revision: RevisionHash) -> bool:
     """Whether the route or the root Service names the revision, so that requests may be on their way."""
     shown = world.router.observed(world.observed, world.intent) or {}
     return bool(shown.get(revision))
-
-
-def _rejection(world: World, rollout: Rollout, reason: Reason, message: str) -> Rejection:
-    canary = canary_of(world.intent, rollout)
-    signal = _worst(world.assessment) if reason is Reason.HARM else None
-    return Rejection(
-        hash=canary,
-        revision=revision_name(world.intent, canary),
-        attempt=rollout.attempt,
-        reason=reason.value,
-        message=message[:1024],
-        at=world.now,
-        signal=signal.name if signal else None,
-        ratio=f"{signal.ratio:.3g}" if signal and signal.ratio is not None else None,
-        canary=counted(signal.canary) if signal else None,
-        stable=counted(signal.stable) if signal else None,
-    )
-
-
-def counted(counts: Counts) -> CountsStatus:
-    """Interpolated counts, as whole events."""
-    return CountsStatus(events=round(counts.events), bad=round(counts.bad))
-
-
-def _worst(assessment: Assessment | None) -> SignalAssessment | None:
-    if assessment is None or assessment.verdict is not Verdict.HARM:
-        return None
-    return max(assessment.signals, key=lambda signal: signal.log_evidence, default=None)

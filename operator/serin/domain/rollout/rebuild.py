@@ -10,7 +10,8 @@ from datetime import datetime
 from serin.domain.intent import Intent
 from serin.domain.names import REVISION_LABEL, RevisionHash
 from serin.domain.observed import Observed
-from serin.domain.rollout.course import NUMBERED, REMEMBERED_DRAINS, requested_attempts
+from serin.domain.rollout.course import REMEMBERED_DRAINS
+from serin.domain.rollout.record import NUMBERED, requested_attempts
 from serin.domain.rollout.world import Notice, Reason, revision_name
 from serin.domain.routers.router import Router
 from serin.domain.status import Draining, Rejection, RevisionStatus, Rollout, State, Status

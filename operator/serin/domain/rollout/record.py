@@ -1,0 +1,78 @@
+"""What is kept of attempts that have ended: their names, versions, and why a revision was rejected.
+
+Names are never used twice, so that a person's request for one attempt does nothing to another (I18).
+"""
+
+import re
+from collections.abc import Iterator
+
+from serin.domain.analysis.verdict import Assessment, Counts, SignalAssessment, Verdict
+from serin.domain.intent import Intent
+from serin.domain.names import RevisionHash
+from serin.domain.rollout.world import Reason, World, canary_of, revision_name
+from serin.domain.status import CountsStatus, Rejection, Rollout
+
+NUMBERED = re.compile(r"(?P<of>.+)\.(?P<number>[0-9]{1,9})")
+"""An attempt's name: the revision's, and the number of the attempt at it."""
+
+
+def next_attempt(world: World, revision: RevisionHash) -> str:
+    """A name that no earlier attempt at a revision had and no request names, so that old ones never match
+    (I18).
+    """
+    name = revision_name(world.intent, revision)
+    earlier = [entry.attempt for entry in world.status.rejected]
+    earlier += [entry.attempt for entry in world.status.history]
+    earlier += requested_attempts(world.intent)
+    if world.status.rollout:
+        earlier.append(world.status.rollout.attempt)
+    known = [found for attempt in earlier if (found := NUMBERED.fullmatch(attempt)) and found["of"] == name]
+    return f"{name}.{max((int(found['number']) for found in known), default=0) + 1}"
+
+
+def requested_attempts(intent: Intent) -> Iterator[str]:
+    """The attempts that requests by annotation name. They outlive the history, and the status where it is
+    lost.
+    """
+    asked = intent.requests
+    promoted = (asked.promote or "").rpartition(":")[0]
+    yield from (attempt for attempt in (promoted, asked.abort, asked.retry, asked.pause) if attempt)
+
+
+def version_of(world: World, revision: str) -> str | None:
+    """What people call a revision: the spec tells it of the wanted one, the status of those that had
+    traffic.
+    """
+    if revision == revision_name(world.intent, world.wanted):
+        return world.intent.version or None
+    known = (world.status.canary, world.status.stable)
+    return next((one.version for one in known if one and one.revision == revision), None)
+
+
+def rejection(world: World, rollout: Rollout, reason: Reason, message: str) -> Rejection:
+    """Why a revision is not tried again by itself, with the numbers that condemned it."""
+    canary = canary_of(world.intent, rollout)
+    signal = _worst(world.assessment) if reason is Reason.HARM else None
+    return Rejection(
+        hash=canary,
+        revision=revision_name(world.intent, canary),
+        attempt=rollout.attempt,
+        reason=reason.value,
+        message=message[:1024],
+        at=world.now,
+        signal=signal.name if signal else None,
+        ratio=f"{signal.ratio:.3g}" if signal and signal.ratio is not None else None,
+        canary=counted(signal.canary) if signal else None,
+        stable=counted(signal.stable) if signal else None,
+    )
+
+
+def counted(counts: Counts) -> CountsStatus:
+    """Interpolated counts, as whole events."""
+    return CountsStatus(events=round(counts.events), bad=round(counts.bad))
+
+
+def _worst(assessment: Assessment | None) -> SignalAssessment | None:
+    if assessment is None or assessment.verdict is not Verdict.HARM:
+        return None
+    return max(assessment.signals, key=lambda signal: signal.log_evidence, default=None)
