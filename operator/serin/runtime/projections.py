@@ -1,7 +1,8 @@
 """What is kept of a child: the few facts decisions rest on, read once when the watch shows it.
 
 A Deployment costs 20 KB as dicts and a tenth of that as a view. A view is None where the object carries
-our label but is none of ours, such as a Pod without a revision.
+our label but is none of ours, such as a Pod without a revision. Labels get copied (`kubectl expose` does it),
+so what Serin names must have that name as well: it would be taken for the object it was copied from (I16).
 """
 
 from collections.abc import Callable, Mapping
@@ -13,9 +14,11 @@ from serin.domain.names import (
     CONTENT_ANNOTATION,
     EPOCH_ANNOTATION,
     FULL_HASH_ANNOTATION,
+    MODEL_LABEL,
     REJECTED_ANNOTATION,
     REVISION_LABEL,
     RevisionHash,
+    child_name,
 )
 from serin.domain.observed import (
     Identity,
@@ -30,6 +33,9 @@ from serin.runtime.parents import accepted, refusal, reported
 from serin.runtime.podproblems import problem_of
 
 Object = Mapping[str, Any]
+
+SERVICE_LABEL: Final = "kubernetes.io/service-name"
+"""Where an EndpointSlice says whose it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +67,19 @@ def _identity(obj: Object, foreign: bool) -> Identity:
     )
 
 
+def _labels(obj: Object) -> Mapping[str, str]:
+    return obj["metadata"].get("labels") or {}
+
+
 def _revision(obj: Object) -> RevisionHash | None:
-    label = (obj["metadata"].get("labels") or {}).get(REVISION_LABEL)
+    label = _labels(obj).get(REVISION_LABEL)
     return RevisionHash(label) if label else None
+
+
+def _named_revision(obj: Object, name: str) -> RevisionHash | None:
+    """The revision that both the labels and the name speak of."""
+    revision = _revision(obj)
+    return revision if revision and name == child_name(_labels(obj)[MODEL_LABEL], revision) else None
 
 
 def _annotation(obj: Object, name: str) -> str | None:
@@ -71,7 +87,7 @@ def _annotation(obj: Object, name: str) -> str | None:
 
 
 def _controller_revision(obj: Object, foreign: bool) -> RevisionView | None:
-    if not (revision := _revision(obj)):
+    if not (revision := _named_revision(obj, obj["metadata"]["name"])):
         return None
     return RevisionView(
         identity=_identity(obj, foreign),
@@ -83,7 +99,7 @@ def _controller_revision(obj: Object, foreign: bool) -> RevisionView | None:
 
 
 def _deployment(obj: Object, foreign: bool) -> WorkloadView | None:
-    if not (revision := _revision(obj)):
+    if not (revision := _named_revision(obj, obj["metadata"]["name"])):
         return None
     spec, status = obj["spec"], obj.get("status") or {}
     return WorkloadView(
@@ -102,13 +118,15 @@ def _service(obj: Object, foreign: bool) -> ServiceView:
     spec = obj["spec"]
     return ServiceView(
         identity=_identity(obj, foreign),
-        revision=_revision(obj),
+        revision=_named_revision(obj, obj["metadata"]["name"]),
         selector=spec.get("selector") or {},
         ports=tuple((port.get("name", ""), port["port"]) for port in spec.get("ports") or ()),
     )
 
 
-def _http_route(obj: Object, foreign: bool) -> RouteView:
+def _http_route(obj: Object, foreign: bool) -> RouteView | None:
+    if obj["metadata"]["name"] != _labels(obj)[MODEL_LABEL]:
+        return None
     return RouteView(
         identity=_identity(obj, foreign),
         weights=_weights(obj["spec"].get("rules") or ()),
@@ -125,8 +143,10 @@ def _weights(rules: Any) -> Mapping[str, int]:
 
 
 def _endpoint_slice(obj: Object, _: bool) -> SliceView | None:
-    # The controller copies the Service's labels, so the root Service's slices carry no revision.
-    if not (revision := _revision(obj)):
+    # The controller copies the Service's labels: the root Service's slices carry no revision, and those of a
+    # Service that was copied from ours carry ours, though its endpoints may be ready by another rule.
+    service = _labels(obj).get(SERVICE_LABEL)
+    if not (revision := _named_revision(obj, service) if service else _revision(obj)):
         return None
     return SliceView(
         revision,
@@ -158,7 +178,8 @@ def _pod(obj: Object, _: bool) -> PodView | None:
 def _ready_since(status: Mapping[str, Any]) -> datetime | None:
     for condition in status.get("conditions") or ():
         if condition["type"] == "Ready" and condition["status"] == "True":
-            return datetime.fromisoformat(condition["lastTransitionTime"])
+            since = condition.get("lastTransitionTime")
+            return datetime.fromisoformat(since) if since else None
     return None
 
 

@@ -8,6 +8,7 @@ by a watch (after a 410 it starts anew): those are the sweeper's.
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Any, Final
 
 from serin.domain.names import FIELD_MANAGER, KIND, MODEL_LABEL, REQUEST_ANNOTATIONS, Key
@@ -37,15 +38,16 @@ class Store:
     def __init__(self) -> None:
         self._models: dict[Key, Object] = {}
         self._children: dict[Key, dict[tuple[str, str], _Child]] = {}
-        # An answer to our own write may arrive after the watch has shown the object's deletion.
-        self._deleted: OrderedDict[str, None] = OrderedDict()
+        # An answer to our own write may arrive after the watch has shown the object's deletion. By uid, the
+        # version of that: an object that only lost our label is deleted to the watch, and written again.
+        self._deleted: OrderedDict[str, float] = OrderedDict()
 
     def put(self, event: Mapping[str, Any]) -> Key | None:
         """Take in a watch event of a ModelDeployment."""
         obj = event["object"]
         key = _own_key(obj)
         if event["type"] == "DELETED":
-            return self._remove_model(key, obj["metadata"]["uid"])
+            return self._remove_model(key, obj["metadata"]["uid"], at=_version(obj["metadata"]))
         known = self._models.get(key)
         if self._outdated(obj, known):
             return None
@@ -59,12 +61,12 @@ class Store:
         if not (key := _owner_key(metadata)):
             return None
         if event["type"] == "DELETED":
-            return self._remove_child(key, kind, metadata["name"], metadata["uid"])
+            return self._remove_child(key, kind, metadata["name"], metadata["uid"], at=_version(metadata))
         return key if self._take_in(key, kind, obj, written=False) else None
 
     def remember(self, kind: str, obj: Object) -> None:
         """Take in the answer to a write of our own."""
-        if obj["metadata"]["uid"] in self._deleted:
+        if _version(obj["metadata"]) <= self._deleted.get(obj["metadata"]["uid"], -1):
             return
         if kind == KIND:
             key = _own_key(obj)
@@ -126,7 +128,7 @@ class Store:
     def _take_in(self, key: Key, kind: str, obj: Object, *, written: bool) -> bool:
         """Keep the newer of what is known and what comes; whether a decision may rest on the difference."""
         metadata = obj["metadata"]
-        name, uid, version = metadata["name"], metadata["uid"], int(metadata["resourceVersion"])
+        name, uid, version = metadata["name"], metadata["uid"], _version(metadata)
         children = self._children.setdefault(key, {})
         known = children.get((kind, name))
         if known and known.uid == uid and version < known.version:
@@ -142,18 +144,18 @@ class Store:
         if known is None:
             return False
         new, old = obj["metadata"], known["metadata"]
-        return new["uid"] == old["uid"] and int(new["resourceVersion"]) < int(old["resourceVersion"])
+        return new["uid"] == old["uid"] and _version(new) < _version(old)
 
-    def _remove_model(self, key: Key, uid: str) -> Key | None:
-        self._bury(uid)
+    def _remove_model(self, key: Key, uid: str, *, at: float = inf) -> Key | None:
+        self._bury(uid, at)
         known = self._models.get(key)
         if known is None or known["metadata"]["uid"] != uid:
             return None
         del self._models[key]
         return key
 
-    def _remove_child(self, key: Key, kind: str, name: str, uid: str) -> Key | None:
-        self._bury(uid)
+    def _remove_child(self, key: Key, kind: str, name: str, uid: str, *, at: float = inf) -> Key | None:
+        self._bury(uid, at)
         children = self._children.get(key, {})
         known = children.get((kind, name))
         if known is None or known.uid != uid:
@@ -163,10 +165,14 @@ class Store:
             del self._children[key]
         return key
 
-    def _bury(self, uid: str) -> None:
-        self._deleted[uid] = None
+    def _bury(self, uid: str, at: float) -> None:
+        self._deleted[uid] = at
         if len(self._deleted) > REMEMBERED_DELETIONS:
             self._deleted.popitem(last=False)
+
+
+def _version(metadata: Mapping[str, Any]) -> int:
+    return int(metadata["resourceVersion"])
 
 
 def _own_key(obj: Object) -> Key:
@@ -175,7 +181,8 @@ def _own_key(obj: Object) -> Key:
 
 def _owner_key(metadata: Mapping[str, Any]) -> Key | None:
     model = (metadata.get("labels") or {}).get(MODEL_LABEL)
-    return Key(metadata["namespace"], model) if model else None
+    # An empty label is kept as well: lists by our label show such an object, and the start waits for it.
+    return None if model is None else Key(metadata["namespace"], model)
 
 
 def _slim(obj: Object) -> Object:

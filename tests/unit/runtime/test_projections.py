@@ -38,6 +38,7 @@ def test_a_ready_pod_tells_since_when() -> None:
 
     assert shown_pod({"conditions": [condition]}).ready_since == datetime(2026, 1, 1, tzinfo=UTC)
     assert shown_pod({"conditions": [condition | {"status": "False"}]}).ready_since is None
+    assert shown_pod({"conditions": [condition | {"lastTransitionTime": None}]}).ready_since is None
 
 
 @pytest.mark.parametrize(

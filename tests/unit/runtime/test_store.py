@@ -6,6 +6,7 @@ from serin.domain.names import Key, RevisionHash
 from serin.runtime.store import Store
 from tests.unit.runtime.objects import (
     Object,
+    child,
     deployment,
     endpoints,
     model,
@@ -132,6 +133,15 @@ def test_an_answer_after_the_deletion_brings_nothing_back(store: Store) -> None:
     assert store.observed(FRAUD).workloads == {}
 
 
+def test_a_child_that_lost_our_label_is_known_again_once_it_is_put_back(store: Store) -> None:
+    store.observe("Deployment", seen(deployment()))
+    store.observe("Deployment", seen(deployment(version=30), "DELETED"))
+
+    store.remember("Deployment", deployment(version=31))
+
+    assert set(store.observed(FRAUD).workloads) == {R1}
+
+
 def test_a_child_wakes_its_model_when_it_changes(store: Store) -> None:
     assert store.observe("Deployment", seen(deployment())) == FRAUD
     assert store.observe("Deployment", seen(deployment(version=21, ready=1))) == FRAUD
@@ -177,6 +187,53 @@ def test_the_root_service_is_told_from_those_of_revisions(store: Store) -> None:
     assert shown.root is not None
     assert shown.root.identity.uid == "root"
     assert set(shown.services) == {R1}
+
+
+def test_a_copy_is_not_taken_for_the_child_it_was_copied_from(store: Store) -> None:
+    originals = {
+        "ControllerRevision": child("ControllerRevision", uid="rev"),
+        "Deployment": deployment(uid="dep"),
+        "Service": service(uid="svc"),
+        "HTTPRoute": route(uid="rte"),
+    }
+    copies = [
+        ("ControllerRevision", child("ControllerRevision", name="copy", uid="c-1")),
+        ("Deployment", deployment(name="copy", uid="c-2")),
+        ("Service", service(name="copy", uid="c-3")),
+        ("HTTPRoute", route(name="copy", uid="c-4")),
+    ]
+
+    for kind, obj in [("HTTPRoute", route(name="older", uid="c-0")), *originals.items(), *copies]:
+        store.observe(kind, seen(obj))
+
+    shown = store.observed(FRAUD)
+    assert shown.route is not None
+    assert (
+        shown.revisions[R1].identity.uid,
+        shown.workloads[R1].identity.uid,
+        shown.services[R1].identity.uid,
+        shown.route.identity.uid,
+    ) == ("rev", "dep", "svc", "rte")
+
+
+def test_endpoints_of_a_copied_service_are_not_the_revisions(store: Store) -> None:
+    labels = {"serin.dev/model": "fraud", "serin.dev/revision": "r1"}
+    own, copied = (
+        endpoints(pod, name=pod, metadata={"labels": labels | {"kubernetes.io/service-name": service}})
+        for pod, service in (("p1", "fraud-r1"), ("p2", "copy"))
+    )
+
+    store.observe("EndpointSlice", seen(copied))
+    assert store.observed(FRAUD).ready_endpoints == {}
+    store.observe("EndpointSlice", seen(own))
+
+    assert store.observed(FRAUD).ready_endpoints == {R1: 1}
+
+
+def test_what_carries_an_empty_label_is_known_by_name(store: Store) -> None:
+    store.observe("Pod", seen(pod(name="stray", metadata={"labels": {"serin.dev/model": ""}})))
+
+    assert [row.name for row in store.names("Pod")] == ["stray"]
 
 
 def test_ready_endpoints_are_counted_over_slices_and_once_a_pod(store: Store) -> None:
