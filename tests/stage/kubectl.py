@@ -22,7 +22,9 @@ def kubectl(
     """Kubectl for a kubeconfig or one of the user's contexts."""
     named = {"namespace": namespace, "context": context}
     place = [f"--{option}={value}" for option, value in named.items() if value]
-    environment = {**os.environ, **({"KUBECONFIG": str(kubeconfig)} if kubeconfig else {})}
+    # Its cache belongs to the cluster; where HOME is not set it would be left in the folder the tests run in.
+    own = {"KUBECONFIG": kubeconfig, "KUBECACHEDIR": kubeconfig.parent / "kubectl"} if kubeconfig else {}
+    environment = {**os.environ, **{name: str(path) for name, path in own.items()}}
 
     async def run(*arguments: str | Path) -> str:
         process = await asyncio.create_subprocess_exec(
