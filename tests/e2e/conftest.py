@@ -1,5 +1,6 @@
 """Prometheus, an operator that asks it, and users, for the end-to-end tests."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests.cluster.envoy import Envoy
 from tests.cluster.gateway import Gateway
 from tests.cluster.prometheus import Prometheus
 from tests.cluster.traffic import Traffic
+from tests.e2e.unhurried import Promotion, promotion
 from tests.stage.model import Model
 from tests.stage.operator import Operator
 
@@ -51,6 +53,20 @@ def users(envoy: Envoy, gateway: Gateway) -> Users:
         return Traffic(url, per_second=per_second, host=model.host)
 
     return made
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def unhurried(
+    cluster: Cluster, account: Path, prometheus: Prometheus, envoy: Envoy, gateway: Gateway
+) -> AsyncIterator[asyncio.Task[Promotion]]:
+    """A promotion that takes minutes, under way beside the tests that ask for it."""
+    work = promotion(
+        cluster, account, prometheus, gateway=gateway, url=envoy.url, scrape_seconds=SCRAPE_SECONDS
+    )
+    task = asyncio.create_task(work)
+    yield task
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def judgements(serin: Operator) -> list[dict[str, object]]:

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.cluster.cluster import Cluster
 from tests.cluster.endpoints import ServiceResolver
 from tests.cluster.gateway import Gateway
@@ -16,6 +18,8 @@ from tests.invariants.watcher import Watcher
 from tests.operator.test_writes import writes_of
 from tests.stage.model import Model, condition, conditions, phase, spec, state
 from tests.stage.operator import Operator
+
+pytestmark = pytest.mark.usefixtures("unhurried")
 
 SLOWLY: dict[str, Any] = {"steps": {20: 3, 50: 3}, "bake": 8, "drain": 3, "warm_up": 2}
 """As fast as evidence allows: about 300 requests to the canary at each step."""

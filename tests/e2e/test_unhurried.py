@@ -1,31 +1,19 @@
-"""A model without a single error that is asked little: promotion comes from evidence all the same."""
+"""The end of what `unhurried` began with the first end-to-end test."""
 
-from tests.cluster.gateway import Gateway
-from tests.e2e.conftest import Users
-from tests.invariants.watcher import Watcher
-from tests.stage.model import Model, condition, spec, state
-from tests.stage.operator import Operator
+import asyncio
 
-WEIGHTS = {5: 1, 25: 1, 50: 1}
-"""The default weights. At 20 requests/s the first gives the canary one a second: 300 take five minutes."""
-WITHIN = 600
+from tests.cluster.traffic import Fate
+from tests.e2e.unhurried import WITHIN_SECONDS, Promotion
 
 
 async def test_a_model_without_an_error_is_promoted_on_evidence_at_20_requests_a_second(
-    gateway: Gateway, serin: Operator, fraud: Model, users: Users, watcher: Watcher
+    unhurried: asyncio.Task[Promotion],
 ) -> None:
-    await fraud.apply(spec("1", replicas=2, steps=WEIGHTS, warm_up=5))
-    await fraud.until(condition("Ready"))
-    async with users(fraud, per_second=20) as asking:
-        await asking.more(100)
-        await fraud.apply(spec("2", replicas=2, steps=WEIGHTS, warm_up=5))
-        await fraud.until(state("Baking"), within=WITHIN)
-        await fraud.until(condition("Ready"))
+    made = await unhurried
 
-    assert asking.results.lost() == [], asking.results.story()
-    told = [seen.object["status"] for seen in watcher.of("ModelDeployment", fraud.name)]
-    promoting = next(one for one in told if (one.get("rollout") or {}).get("state") == "Promoting")
-    assert promoting["analysis"]["verdict"] == "Safe"
-    assert [one["canary"]["bad"] for one in promoting["analysis"]["signals"]] == [0]
-    attempts = [one["attempt"] for one in told[-1]["history"]]
-    print(f"promoted {attempts[-1]} after {len(asking.results.sent)} requests")
+    print(f"promoted after {made.seconds:.0f} s and {len(made.results.sent)} requests")
+    assert made.seconds < WITHIN_SECONDS
+    assert made.decided_on["verdict"] == "Safe"
+    assert [one["canary"]["bad"] for one in made.decided_on["signals"]] == [0]
+    assert set(made.results.by_fate()) == {Fate.OK}, made.results.story()
+    assert made.broken == []

@@ -54,7 +54,8 @@ async def account(cluster: Cluster) -> Path:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def envoy(cluster: Cluster) -> Envoy:
     """The data plane of the cluster's Gateway."""
-    return await cluster.attach(Envoy(cluster.folder / "envoy", address=GATEWAY))
+    log = cluster.folder / "access.log"
+    return await cluster.attach(Envoy(cluster.folder / "envoy", address=GATEWAY, access_log=log))
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
