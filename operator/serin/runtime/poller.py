@@ -26,16 +26,17 @@ from serin.prom.selectors import selector
 _log = logging.getLogger(__name__)
 
 INGESTION_SECONDS: Final = 0.25
-"""From the moment of a scrape until its samples can be queried, as a rule; if later, the next look finds
-them.
+"""From the moment of a scrape until its samples can be queried, as a rule; if later, a later look finds them.
 """
 OVERLAP_INTERVALS: Final = 2
-"""How far a look reaches back behind the one before it, for samples that came late."""
+LATEST_SECONDS: Final = 60.0
+"""How far a look reaches back behind the one before it, whichever is longer: for samples that came late, by
+remote write for example, and for a clock that is ahead of Prometheus'. A sample that is later still is lost.
+"""
 STRETCH_INTERVALS: Final = 240
 """Longest stretch that is read and judged in one go."""
 LONGEST_PAUSE: Final = 30.0
-"""Between two looks while Prometheus does not answer, in seconds: short, because a rollout waits meanwhile.
-"""
+"""Seconds between two looks while Prometheus does not answer: short, because a rollout waits meanwhile."""
 
 OnAssessment = Callable[[Key, Assessment], None]
 
@@ -46,14 +47,17 @@ class PartialAnswer(PrometheusError):
 
 @dataclass(slots=True)
 class Watch:
-    """One attempt being looked at. Its samples up to `read_to` are in the trial, as far as they were
-    on time.
-    """
+    """One attempt being looked at. Its samples up to `read_to` are in the trial, if they were on time."""
 
     trial: Trial
     task: asyncio.Task[None] | None = None
     read_to: float = -inf
     failures: int = 0
+
+    @property
+    def ended(self) -> bool:
+        """Nobody looks any more, because of a fault."""
+        return self.task is not None and self.task.done()
 
 
 class Poller:
@@ -73,7 +77,7 @@ class Poller:
         Another attempt, policy or interval begins anew; pods, weights and the step are taken in.
         """
         watch = self._watches.get(key)
-        if watch is not None and _same_trial(watch.trial.request, request):
+        if watch is not None and not watch.ended and _same_trial(watch.trial.request, request):
             watch.trial.update(request)
             return
         self.forget(key)
@@ -105,6 +109,7 @@ class Poller:
         now = self._now()
         try:
             await self._catch_up(watch, now)
+            assessment = watch.trial.assess(now)
         except PrometheusError as error:
             if not watch.failures:
                 _log.warning("samples unreadable", extra={"key": str(key), "reason": str(error)})
@@ -119,7 +124,7 @@ class Poller:
         if watch.failures:
             _log.info("samples readable again", extra={"key": str(key)})
         watch.failures = 0
-        return watch.trial.assess(now)
+        return assessment
 
     async def _catch_up(self, watch: Watch, now: float) -> None:
         """Read to the present, a limited stretch at a time: a rollout that was paused for days must not keep
@@ -137,7 +142,7 @@ class Poller:
         first, which tells when targets were scraped.
         """
         request = watch.trial.request
-        overlap = OVERLAP_INTERVALS * request.interval
+        overlap = max(OVERLAP_INTERVALS * request.interval, LATEST_SECONDS)
         reach = ceil(at - watch.read_to + overlap)
         told: dict[str, tuple[Series, ...]] = {}
         answers: dict[Channel, tuple[Series, ...]] = {}
