@@ -69,11 +69,16 @@ def _lowered(violation: Violation) -> bool:
 
 
 def _dead(violation: Violation) -> bool:
-    """Traffic leaves a revision without endpoints as soon as one pod elsewhere is ready (I1, I4)."""
+    """Traffic leaves a revision without endpoints as soon as one pod elsewhere is ready (I1, I4).
+
+    A widened Service without any endpoint gives nobody anything, so that nothing rises where it is narrowed.
+    """
     step = violation.step
     if violation.invariant != "I1":
         return False
     before, after = step.before, step.traffic
+    if not before:
+        return True
     losing = [revision for revision, weight in before.items() if weight > after.get(revision, 0)]
     winning = [revision for revision, weight in after.items() if weight > before.get(revision, 0)]
     return not any(map(step.world.ready, losing)) and all(map(step.world.ready, winning))

@@ -189,6 +189,9 @@ def _can_return(world: World, course: Course, rollout: Rollout) -> bool:
     widened = world.router.widens_root() and world.observed.root is not None and world.selected is None
     if not (others or widened) or not size:
         return True
+    if widened and not any(world.observed.ready_endpoints.values()):
+        # Nobody answers: the Service waits for the stable revision rather than for whoever comes first.
+        return True
     alive = any(world.ready(revision) for revision in others)
     waited = world.now - rollout.since >= world.intent.rollout.progress_deadline
     hasty = rollout.reason in HARMFUL or not alive or waited
