@@ -1,5 +1,4 @@
-"""The CustomResourceDefinition, made from the models: one source for what is accepted, explained and
-translated.
+"""The CustomResourceDefinition, made from the models: one source for what is accepted and explained.
 
 A structural schema allows less than pydantic writes. Each difference is a step here with the server's
 complaint as its reason; what no step covers raises, so that a new kind of field cannot reach a cluster
@@ -39,8 +38,7 @@ _KEPT: Final = (
     "x-kubernetes-validations",
 )
 _DROPPED: Final = frozenset({"$defs", "title", "additionalProperties", "items", "properties"})
-"""Noise, or handled by name. `additionalProperties: false` is what pruning and strict validation do
-anyway."""
+"""Noise, or handled by name. `additionalProperties: false` is what pruning and strict validation do."""
 _COLUMNS: Final = (
     ("Ready", "string", '.status.conditions[?(@.type=="Ready")].status', "Serving what was asked for.", 0),
     ("Status", "string", ".status.phase", "Where the rollout stands.", 0),
@@ -57,9 +55,7 @@ _COLUMNS: Final = (
 
 
 class NotStructural(TypeError):
-    """A model uses what a CRD cannot say; the message names the field. A fault of the models, not of a
-    user.
-    """
+    """A model uses what a CRD cannot say; the message names the field. Not the fault of a user."""
 
 
 def crd() -> dict[str, Any]:
@@ -154,9 +150,7 @@ def _structural(node: Mapping[str, Any], parts: Mapping[str, Any], path: str) ->
 
 
 def _resolved(node: Mapping[str, Any], parts: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """The node with its reference followed and `T | None` collapsed to T: absent is the only null there
-    is.
-    """
+    """The node with its reference followed and `T | None` made T: to be absent is the only null there is."""
     if "anyOf" in node:
         options = [option for option in node["anyOf"] if option != {"type": "null"}]
         if len(options) != 1:

@@ -28,9 +28,7 @@ class Fault:
 
 @cache
 def pod_template_schema() -> Mapping[str, Any]:
-    """A PodTemplateSpec as a structural schema, without descriptions, made from Kubernetes' own
-    definitions.
-    """
+    """A PodTemplateSpec as a structural schema without descriptions, of Kubernetes' own definitions."""
     text = files("serin.api").joinpath("podtemplate.schema.json").read_text(encoding="utf-8")
     return MappingProxyType(json.loads(text))
 

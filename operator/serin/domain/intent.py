@@ -30,9 +30,7 @@ class OnInconclusive(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One stage of the canary: a share of traffic, held for a minimum time, on a person's word where it
-    `waits`.
-    """
+    """One stage of the canary: a share of traffic, a minimum time, and a person's word where it `waits`."""
 
     name: str
     weight: int
@@ -86,9 +84,7 @@ class RevisionIntent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requests:
-    """What a person asked by annotation; each names the attempt it is meant for, so a late one does nothing
-    (I18).
-    """
+    """What a person asked by annotation; each names its attempt, so that a late one does nothing (I18)."""
 
     promote: str | None = None
     abort: str | None = None

@@ -25,9 +25,7 @@ FULL_HASH_ANNOTATION: Final = "serin.dev/revision-hash"
 REJECTED_ANNOTATION: Final = "serin.dev/rejected"
 """On a revision's Deployment: why it was rejected, so that a lost status does not retry it (I9)."""
 EPOCH_ANNOTATION: Final = "serin.dev/epoch"
-"""Changes when a rollback returns to a revision, so that a late scale-down by an old leader conflicts
-(I12).
-"""
+"""Changes when a rollback returns to a revision: a late scale-down by an old leader then conflicts (I12)."""
 
 PROMOTE_ANNOTATION: Final = "serin.dev/promote"
 ABORT_ANNOTATION: Final = "serin.dev/abort"

@@ -133,9 +133,7 @@ def _key(entry: Mapping[str, Any], keys: Iterable[str]) -> tuple[Any, ...]:
 
 
 def _merge_ports(under: list[dict[str, Any]], over: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Neither a name nor a number may stand twice. A port of the same number keeps a name that probes may
-    use.
-    """
+    """No name and no number twice. A port of the same number keeps its name, which probes may use."""
     names = {port["name"] for port in over if "name" in port}
     below = {_number(port): port for port in under if port.get("name") not in names}
     above = [{**below.pop(_number(port), {}), **port} for port in over]

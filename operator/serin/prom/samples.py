@@ -1,6 +1,4 @@
-"""Prometheus' JSON into series. An answer of another shape is a fault of the server or of a proxy before
-it.
-"""
+"""Prometheus' JSON into series. An answer of another shape is the fault of a server, or of a proxy."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -6,8 +6,7 @@ from typing import Final
 
 CHILD_SETTLE_SECONDS: Final = 0.2
 """How long a child's change waits for more of them. A Deployment's status moves four times a scale; without
-this
-each move would be a look, and each look perhaps a status write."""
+this each move would be a look, and each look perhaps a status write."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,15 +14,12 @@ class Settings:
     """The operator's settings.
 
     Attributes:
-        namespaces: Where to look for ModelDeployments; empty for the whole cluster. Each namespace costs
-        one watch
-            per kind.
+        namespaces: Where to look for ModelDeployments; empty for the whole cluster. Each namespace costs one
+            watch per kind.
         prometheus: Address of the Prometheus that judges; None lets steps advance on readiness and time.
         scrape_interval: Prometheus' scrape interval of the models' pods, in seconds. Evidence is counted
-        between
-            scrapes, so too small a value sees gaps, and too large a one sees late.
-        workers: Looks at once. They wait for the API server most of the time; more of them only press it
-        harder.
+            between scrapes, so too small a value sees gaps, and too large a one sees late.
+        workers: Looks at once. They wait for the API server most of the time; more only press it harder.
         host: Address that metrics and probes are served on.
         http_port: Its port; 0 for any free one.
         sweep_interval: Seconds between searches for deletions that a watch has missed.

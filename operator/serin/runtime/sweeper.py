@@ -1,5 +1,4 @@
-"""Finds deletions that no watch has shown, and tells when the store has seen everything there was at the
-start.
+"""Finds deletions that no watch has shown, and tells when everything there was at the start has been seen.
 
 A watch that starts anew after a gap shows what exists, not what has gone. A list of names, far cheaper than
 the objects, shows the rest. It may be older than what the store knows: only what is no younger than the
@@ -16,9 +15,7 @@ from serin.kube.client import Listing, Named
 from serin.kube.errors import KubeError, Throttled
 
 RELIST_SECONDS: Final = 2.0
-"""How long a name of the start-up list may be awaited before the list is taken again: it may be gone
-by now.
-"""
+"""How long a name of the start-up list is awaited before the list is taken again: it may be gone by now."""
 LOOK_SECONDS: Final = 0.05
 
 logger = logging.getLogger(__name__)

@@ -1,6 +1,4 @@
-"""A model under traffic, as Prometheus would have stored it: seeded counts, scraped at each pod's own
-phase.
-"""
+"""A model under traffic, as Prometheus would store it: seeded counts, scraped at each pod's own phase."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -103,9 +101,7 @@ def traffic(
     history: float = 3600.0,
     seed: int = 1,
 ) -> World:
-    """Everything that Prometheus stores of the world from `history` before the rollout to `until`
-    after it.
-    """
+    """Everything that Prometheus stores, from `history` seconds before the rollout to `until` after it."""
     dice = random.Random(seed)
     pods = [
         Pod(

@@ -229,9 +229,7 @@ class Target:
         self._last[key] = (t, value)
 
     def _born_at(self, t: float) -> bool:
-        """Whether a series first heard now began at zero: its process is young, or had answered
-        without it.
-        """
+        """Whether a series first heard now began at zero: its process is young, or answered without it."""
         if not self.scrapes:
             return self._young(t)
         return self.scrapes[0] < t - self.interval / 2
@@ -260,9 +258,7 @@ class Target:
 
 
 def quality(targets: Iterable[Target], boundary: float) -> tuple[bool, bool]:
-    """Whether more than half of an arm's scrapes are missing, or more than a fifth of them spoilt, of
-    late.
-    """
+    """Whether, of late, over half of an arm's scrapes are missing, or over a fifth of them spoilt."""
     expected = got = spoilt = 0.0
     for target in targets:
         since = min(max(boundary - MEMORY_SECONDS, target.first or 0.0), boundary)

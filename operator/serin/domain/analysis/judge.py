@@ -97,9 +97,7 @@ def assess(sight: Sight, *, now: float) -> Assessment:
 
 
 def blind(sight: Sight, hold: Hold) -> Assessment:
-    """The verdict when samples cannot be read: what is known stays known, and nothing new is concluded
-    (I6).
-    """
+    """The verdict when samples cannot be read: what is known stays so, and nothing new is concluded (I6)."""
     seen = assess(sight, now=0.0)
     if seen.verdict is Verdict.HARM:
         return seen

@@ -125,9 +125,7 @@ class Ledger:
 
     @property
     def log_harm(self) -> float:
-        """Logarithm of the harm test's e-value: worse by both margins, or in points alone where bad is
-        common.
-        """
+        """Logarithm of the harm test's e-value: by both margins, or in points alone where bad is common."""
         if self.usual > COMMON:
             return self.absolute.log_value
         if self.signal.max_increase <= 0:

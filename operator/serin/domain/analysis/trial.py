@@ -55,9 +55,7 @@ class Trial:
         self._pods |= {pod.name: pod for pod in request.pods}
 
     def add(self, answers: Mapping[Channel, Iterable[Series]]) -> None:
-        """Take in the answers to one round of queries, in full or since the last round; overlaps do no
-        harm.
-        """
+        """Take in the answers to one round of queries, whole or since the last; overlaps do no harm."""
         for order, asked in enumerate(self.request.asked()):
             for series in answers.get(asked.channel, ()):
                 self._sources.hear(self.request, order, asked, series=series)
@@ -122,15 +120,12 @@ class Trial:
     def _grown(self, source: Source, start: float, end: float) -> Grown:
         growth = source.target.between(start, end)
         windows = self.request.windows if growth.since < start else ()
-        # What came out of a silence that spans a change of weight, or a warm-up, belongs to neither side of
-        # it.
+        # What came out of a silence that spans a change of weight, or a warm-up, is of neither side of it.
         whole = not any(window.touches(growth.since, start) for window in windows)
         return Grown(source, growth, whole and self._warm_at(source) <= growth.since)
 
     def _warm_at(self, source: Source) -> float:
-        """When a pod's samples begin to count. One that nobody named is taken to be Ready when first
-        scraped.
-        """
+        """When a pod's samples begin to count. One that nobody named was Ready when it was first scraped."""
         warm_up = self.request.policy.warm_up.total_seconds()
         if source.pod is None:
             return -inf
@@ -250,9 +245,7 @@ class Trial:
 
 
 def _arm_counts(signal: SignalPolicy, one: Grown, arm: Arm) -> ArmCounts:
-    """What one source counted for one arm. Without the bucket nobody can tell slow from fast: nothing
-    then.
-    """
+    """What one source counted for one arm; nothing without the bucket, which tells slow from fast."""
     cells = one.growth.cells
     requests = max(0.0, cells.get(Cell(signal.name, Role.REQUESTS, arm), 0.0))
     if signal.at_most is None:
