@@ -3,7 +3,7 @@
 Level-triggered: everything it knows is in the store and the status, so an event only means "look again" and a
 look may be repeated at any time. The status is written before anything that moves a weight, a selector or the
 stable pointer, or takes pods away; its resourceVersion fences a stale key. What is decided is `domain`,
-writes to children are `runtime.applier`.
+writes to children are `runtime.applier`, the status and Events `runtime.reporter`.
 """
 
 import logging
@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
-
-from pydantic import ValidationError
 
 from serin.api.intent import intent_of, requests_of
 from serin.api.invalid import InvalidSpec
@@ -22,11 +20,11 @@ from serin.domain.analysis.request import TrialRequest
 from serin.domain.analysis.verdict import Assessment
 from serin.domain.conditions import Standing, refused
 from serin.domain.intent import Intent
-from serin.domain.names import KIND, Key
+from serin.domain.names import Key
 from serin.domain.observed import Observed
 from serin.domain.plan import Removal, Scene, Write, collides, plan, removals
 from serin.domain.render import render_template
-from serin.domain.report import Urgency, course_changed, refused_status, status_of, urgency
+from serin.domain.report import course_changed, status_of
 from serin.domain.rollout.machine import advance
 from serin.domain.rollout.questions import changes_router
 from serin.domain.rollout.rebuild import recovered
@@ -38,6 +36,8 @@ from serin.kube.errors import Forbidden, Invalid
 from serin.runtime.applier import Applier, NameTaken
 from serin.runtime.applier import Kube as Writes
 from serin.runtime.applier import Store as Shown
+from serin.runtime.reporter import Kube as Statuses
+from serin.runtime.reporter import Recorder, Reporter, status_of_model
 
 logger = logging.getLogger(__name__)
 
@@ -45,19 +45,10 @@ PASSES: Final = 12
 """Passes of one look. Each pass makes what the one before it made possible; more than this is a bug."""
 FRESH: Final = timedelta(minutes=2)
 """How old a verdict's last boundary may be; three scrapes where these are rare."""
-COUNTS_EVERY: Final = timedelta(seconds=10)
-WORDS_EVERY: Final = timedelta(seconds=60)
-"""How often numbers and sentences alone are worth a write of the status."""
 
 
-class Kube(Writes, Protocol):
+class Kube(Writes, Statuses, Protocol):
     """The API server. Every call may be repeated; each raises `KubeError`."""
-
-    async def patch_status(
-        self, key: Key, status: Mapping[str, Any], *, previous: Mapping[str, Any], resource_version: str
-    ) -> dict[str, Any]:
-        """Replace a ModelDeployment's status if nobody has written the object since."""
-        ...
 
 
 class Store(Shown, Protocol):
@@ -65,14 +56,6 @@ class Store(Shown, Protocol):
 
     def model(self, key: Key) -> Mapping[str, Any] | None:
         """The ModelDeployment."""
-        ...
-
-
-class Recorder(Protocol):
-    """Events. Never raises, never waits."""
-
-    def record(self, model: Mapping[str, Any], notice: Notice) -> None:
-        """Tell a transition once."""
         ...
 
 
@@ -109,7 +92,6 @@ class Look:
 class _Kept:
     """What is kept of a key between looks and may be forgotten."""
 
-    written_at: datetime
     memo: Memo = field(default_factory=Memo)
     intent: Intent | None = None
     refusal: Standing | None = None
@@ -138,15 +120,14 @@ class Reconciler:
         served: frozenset[str],
         clock: Callable[[], datetime],
     ) -> None:
-        self._kube = kube
         self._store = store
-        self._recorder = recorder
         self._judge = judge
         self._catalogue = catalogue
         self._interval = interval
         self._served = served
         self._clock = clock
         self._applier = Applier(kube, store, clock=clock)
+        self._reporter = Reporter(kube, store, recorder=recorder, clock=clock)
         self._kept: dict[Key, _Kept] = {}
 
     async def reconcile(self, key: Key) -> float | None:
@@ -160,23 +141,23 @@ class Reconciler:
             if model is None or model["metadata"].get("deletionTimestamp"):
                 self._forget(key)
                 return None
-            # A restart waits before it writes mere numbers: many keys start at once (I8).
-            kept = self._kept.setdefault(key, _Kept(written_at=self._clock()))
+            kept = self._kept.setdefault(key, _Kept())
             intent = self._understood(model, kept)
             if intent is None:
-                return await self._refuse(key, model, kept)
+                if kept.refusal is not None:
+                    await self._reporter.refuse(key, model, kept.refusal)
+                return None
             look = self._look(key, model, intent, kept)
             acted = await self._act(key, look, kept)
             if not acted:
-                return self._again(look, kept)
+                return self._again(key, look, kept)
         return 0.0
 
     def _forget(self, key: Key) -> None:
         self._kept.pop(key, None)
         self._applier.forget(key)
+        self._reporter.forget(key)
         self._judge.forget(key)
-
-    # Looking
 
     def _understood(self, model: Mapping[str, Any], kept: _Kept) -> Intent | None:
         """What the spec asks for; what it asked for last where it cannot be followed; None if it never
@@ -192,7 +173,7 @@ class Reconciler:
             message = f"spec.traffic.router: {asked.traffic.router.value} {need}"
             kept.refusal = refused(Reason.ROUTER_UNAVAILABLE, message)
             return _last_good(model, kept)
-        if change := changes_router(asked, _status(model)):
+        if change := changes_router(asked, status_of_model(model)):
             kept.refusal = refused(Reason.INVALID_SPEC, change)
             return _last_good(model, kept)
         kept.refusal = None
@@ -203,7 +184,7 @@ class Reconciler:
         seen = self._store.observed(key)
         router = ROUTERS[intent.traffic.router]
         now = self._clock().replace(microsecond=0)
-        before = _status(model)
+        before = status_of_model(model)
         status, notices = recovered(intent, before, seen, router=router, now=now)
         runtime = self._catalogue.runtime(intent.revision.runtime)
         world = World(
@@ -255,9 +236,7 @@ class Reconciler:
         )
 
     def _rendered(self, intent: Intent, seen: Observed) -> Mapping[str, Any]:
-        """What the wanted revision's ControllerRevision is to hold; rendered only while there is none
-        (I14).
-        """
+        """What a ControllerRevision of the wanted revision is to hold; rendered while there is none (I14)."""
         if intent.revision.hash in seen.revisions:
             return {}
         runtime = self._catalogue.runtime(intent.revision.runtime)
@@ -272,15 +251,13 @@ class Reconciler:
         else:
             self._judge.follow(key, request)
 
-    # Acting
-
     async def _act(self, key: Key, look: Look, kept: _Kept) -> bool:
         """Make one pass of writes; whether there was anything to do, so that another look is worth it."""
         changed = course_changed(look.before, look.after)
         if changed:
-            await self._report(key, look.model, look.before, look.after, kept)
+            await self._reporter.write(key, look.model, look.before, look.after)
             for notice in look.decision.notices:
-                self._tell(look.model, notice)
+                self._reporter.tell(look.model, notice)
         # Only now: what a decision forgot that was never written would be missed by the next one.
         kept.memo = look.decision.memo
         try:
@@ -288,67 +265,26 @@ class Reconciler:
         except (NameTaken, Invalid, Forbidden) as error:
             taken = isinstance(error, NameTaken)
             kept.refusal = refused(Reason.NAME_CONFLICT if taken else Reason.WRITE_REFUSED, str(error))
-            await self._refuse(key, self._store.model(key) or look.model, kept)
+            await self._reporter.refuse(key, self._store.model(key) or look.model, kept.refusal)
             raise
         kept.wait = applied.wait
         if applied.restored:
             message = f"put back what somebody else changed: {', '.join(applied.restored)}"
-            self._tell(look.model, Notice("FieldsRestored", message, warning=True))
+            self._reporter.tell(look.model, Notice("FieldsRestored", message, warning=True))
         for removal in look.removals:
             await self._applier.remove(key, removal)
         if changed or applied.made or look.removals:
             return True
-        if self._wait(look, kept) == timedelta(0):
-            await self._report(key, look.model, look.before, look.after, kept)
+        if self._reporter.wait(key, look.before, look.after) == timedelta(0):
+            await self._reporter.write(key, look.model, look.before, look.after)
+            if kept.refusal is not None and look.before.phase != look.after.phase:
+                refusal = Notice(kept.refusal.reason.value, kept.refusal.message, warning=True)
+                self._reporter.tell(look.model, refusal)
         return False
 
-    # Reporting
-
-    async def _report(
-        self, key: Key, model: Mapping[str, Any], before: Status, after: Status, kept: _Kept
-    ) -> None:
-        answer = await self._kube.patch_status(
-            key,
-            after.dump(),
-            previous=model.get("status") or {},
-            resource_version=model["metadata"]["resourceVersion"],
-        )
-        self._store.remember(KIND, answer)
-        kept.written_at = self._clock()
-        if before.phase != after.phase:
-            logger.info(
-                "phase changed", extra={"key": str(key), "phase": after.phase, "reason": after.message}
-            )
-
-    async def _refuse(self, key: Key, model: Mapping[str, Any], kept: _Kept) -> float | None:
-        """A spec that cannot be followed and no earlier one that could: say so, touch nothing."""
-        if kept.refusal is None:
-            return None
-        before, generation = _status(model), model["metadata"]["generation"]
-        now = self._clock().replace(microsecond=0)
-        after = refused_status(before, kept.refusal, generation=generation, now=now)
-        if urgency(before, after) is Urgency.TRANSITION:
-            await self._report(key, model, before, after, kept)
-            self._tell(model, Notice(kept.refusal.reason.value, kept.refusal.message, warning=True))
-        return None
-
-    def _tell(self, model: Mapping[str, Any], notice: Notice) -> None:
-        self._recorder.record(model, notice)
-        logger.info("told", extra={"reason": notice.reason, "message_text": notice.message})
-
-    def _wait(self, look: Look, kept: _Kept) -> timedelta | None:
-        """How long the difference between the status and what it should say may still wait."""
-        needed = urgency(look.before, look.after)
-        if needed is Urgency.NONE:
-            return None
-        if needed is Urgency.TRANSITION:
-            return timedelta(0)
-        every = COUNTS_EVERY if needed is Urgency.COUNTS else WORDS_EVERY
-        return max(kept.written_at + every - self._clock(), timedelta(0))
-
-    def _again(self, look: Look, kept: _Kept) -> float | None:
+    def _again(self, key: Key, look: Look, kept: _Kept) -> float | None:
         """When to look again: the decision's own time, or that of a status that is yet to be written."""
-        waits = [look.decision.look_again, self._wait(look, kept), kept.wait]
+        waits = [look.decision.look_again, self._reporter.wait(key, look.before, look.after), kept.wait]
         known = [wait.total_seconds() for wait in waits if wait is not None]
         return max(min(known), 0.05) if known else None
 
@@ -364,12 +300,3 @@ def _last_good(model: Mapping[str, Any], kept: _Kept) -> Intent | None:
         uid=metadata["uid"],
         requests=requests_of(metadata.get("annotations") or {}),
     )
-
-
-def _status(model: Mapping[str, Any]) -> Status:
-    """The status, or an empty one where it cannot be read: then it is rebuilt from the children."""
-    try:
-        return Status.model_validate(model.get("status") or {})
-    except ValidationError:
-        logger.warning("status unreadable", extra={"key": model["metadata"]["name"]})
-        return Status()
