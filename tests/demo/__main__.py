@@ -40,7 +40,7 @@ def main() -> int:
         prometheus.find_prometheus(screen.say)
         doors = here.Doors() if options.keep else None
         network.enter()
-        return asyncio.run(_here(screen, found, installed, doors))
+        return asyncio.run(_here(screen, found, installed=installed, doors=doors))
     except (Missing, Ended, NotInTime) as problem:
         screen.say(f"The demo cannot run: {problem}")
         return CANNOT_RUN
@@ -49,7 +49,7 @@ def main() -> int:
         return INTERRUPTED
 
 
-async def _here(screen: Screen, found: Binaries, installed: Environment, doors: here.Doors | None) -> int:
+async def _here(screen: Screen, found: Binaries, *, installed: Environment, doors: here.Doors | None) -> int:
     async with AsyncExitStack() as stack:
         trained = await _trained(stack, screen, installed)
         screen.say("Starting a cluster: control plane, node, gateway, Prometheus, operator")
@@ -75,7 +75,7 @@ async def _there(screen: Screen, installed: Environment, options: argparse.Names
             scrape_seconds=options.scrape_seconds,
             keep=options.keep,
         )
-        stage = await there.stage(stack, about, trained.folder, screen.say)
+        stage = await there.stage(stack, about, folder=trained.folder, say=screen.say)
         return await _told(screen, stage, trained)
 
 

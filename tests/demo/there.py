@@ -60,7 +60,9 @@ class Options:
     keep: bool
 
 
-async def stage(stack: AsyncExitStack, options: Options, folder: Path, say: Callable[[str], None]) -> Stage:
+async def stage(
+    stack: AsyncExitStack, options: Options, *, folder: Path, say: Callable[[str], None]
+) -> Stage:
     """Look at the cluster, add what is needed; all of it ends with the stack. Raises Missing."""
     api = await stack.enter_async_context(_reached(options.context))
     gateway = await _gateway(api, options)
@@ -70,7 +72,7 @@ async def stage(stack: AsyncExitStack, options: Options, folder: Path, say: Call
     else:
         prometheus = await _prometheus(options)
         say("No operator runs there; one runs from this checkout, as the ServiceAccount of the manifests")
-        await stack.enter_async_context(await _operator(api, options, folder, prometheus))
+        await stack.enter_async_context(await _operator(api, options, folder=folder, prometheus=prometheus))
     await _namespace(stack, api, options)
     if gateway is None:
         address = Address(await _proxied(stack, options, folder))
@@ -170,7 +172,7 @@ async def _prometheus(options: Options) -> str:
     return options.prometheus
 
 
-async def _operator(api: Api, options: Options, folder: Path, prometheus: str) -> Program:
+async def _operator(api: Api, options: Options, *, folder: Path, prometheus: str) -> Program:
     """The operator as a process, with the rights the manifests give it and no others."""
     try:
         for body in [body for path in MANIFESTS for body in documents(path)]:
