@@ -26,7 +26,7 @@ class Promotion(Spelled):
     """Safe when the canary's share of bad requests is surely below this many times the stable's."""
     max_increase_points: PositivePoints = "1"
     """Safe when the canary's share of bad requests is surely less than this many percentage points above the
-    stable's. One point takes about 300 canary requests where none is bad; a tenth takes ten times as many."""
+    stable's. One point takes about 400 canary requests where none is bad; a tenth takes ten times as many."""
     confidence: Confidence = "0.95"
     """How sure is sure."""
     min_requests: Annotated[StrictInt, Field(ge=1, le=10_000_000)] = 200
