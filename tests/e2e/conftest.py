@@ -19,6 +19,7 @@ from tests.stage.model import Model
 from tests.stage.operator import Operator
 
 SCRAPE_SECONDS = 5
+PER_SECOND = 150
 Users: TypeAlias = Callable[..., Traffic]
 """Users of a model, so many requests a second; through the gateway."""
 
@@ -48,7 +49,7 @@ async def serin(
 
 @pytest.fixture(scope="session")
 def users(envoy: Envoy, gateway: Gateway) -> Users:
-    def made(model: Model, *, per_second: float = 80) -> Traffic:
+    def made(model: Model, *, per_second: float = PER_SECOND) -> Traffic:
         url = f"{envoy.url}/v2/models/{model.name}/infer"
         return Traffic(url, per_second=per_second, host=model.host)
 

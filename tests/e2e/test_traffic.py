@@ -12,7 +12,7 @@ from tests.cluster.gateway import Gateway
 from tests.cluster.prometheus import Prometheus
 from tests.cluster.traffic import Traffic
 from tests.cluster.waiting import until
-from tests.e2e.conftest import SCRAPE_SECONDS, Users, judgements
+from tests.e2e.conftest import PER_SECOND, SCRAPE_SECONDS, Users, judgements
 from tests.invariants.rules import shortfalls
 from tests.invariants.watcher import Watcher
 from tests.operator.test_writes import writes_of
@@ -21,8 +21,8 @@ from tests.stage.operator import Operator
 
 pytestmark = pytest.mark.usefixtures("unhurried")
 
-SLOWLY: dict[str, Any] = {"steps": {20: 3, 50: 3}, "bake": 8, "drain": 3, "warm_up": 2}
-"""As fast as evidence allows: about 300 requests to the canary at each step."""
+BRISK: dict[str, Any] = {"steps": {30: 1, 60: 1}, "bake": 6, "drain": 3, "warm_up": 2}
+"""As fast as evidence allows: about 300 requests to the canary at each step, and some scrapes."""
 ENOUGH = 5000
 Tell = Callable[[str, object], None]
 
@@ -46,15 +46,15 @@ async def test_a_good_version_is_promoted_unnoticed_and_a_bad_one_taken_back(
     watcher: Watcher,
     record_property: Tell,
 ) -> None:
-    await serving(fraud, gateway, spec("1", **SLOWLY))
+    await serving(fraud, gateway, spec("1", **BRISK))
     began = time.time()
     async with users(fraud) as asking:
         await asking.more(400)
-        good = await promoted(fraud, spec("2", **SLOWLY))
+        good = await promoted(fraud, spec("2", **BRISK))
         await asking.more(800)
         assert asking.results.lost() == [], asking.results.story()
 
-        worse = spec("3", error_rate=0.3, **SLOWLY)
+        worse = spec("3", error_rate=0.3, **BRISK)
         await fraud.apply(worse)
         seen = await fraud.until(condition("Stalled", reason="RolledBack"), within=180)
         bad = seen["status"]["rejected"][0]["revision"]
@@ -66,7 +66,7 @@ async def test_a_good_version_is_promoted_unnoticed_and_a_bad_one_taken_back(
     assert await fraud.weights() == {good: 100}
     first = results.first_bad("3")
     assert first is not None
-    taken_back = weight_zero(watcher, fraud, bad, since=first.done)
+    taken_back = watcher.taken_away(fraud.name, bad, since=first.done)
     decided = await could_be_decided(prometheus, serin, fraud)
     last = results.last_of("3")
     numbers = {
@@ -100,15 +100,6 @@ async def promoted(fraud: Model, wanted: dict[str, Any]) -> str:
     return new
 
 
-def weight_zero(watcher: Watcher, model: Model, revision: str, *, since: float) -> float:
-    """When the route first gave a revision nothing any more."""
-    for seen in watcher.of("HTTPRoute", model.name):
-        backends = seen.object["spec"]["rules"][0]["backendRefs"]
-        if seen.at >= since and not any(one["name"] == revision and one["weight"] for one in backends):
-            return seen.at
-    raise AssertionError(f"{revision} never came to weight 0")
-
-
 async def could_be_decided(prometheus: Prometheus, serin: Operator, model: Model) -> float:
     """When the samples that harm was found in could be queried: the slowest pod's scrape at the boundary."""
     boundary = next(
@@ -124,9 +115,9 @@ async def could_be_decided(prometheus: Prometheus, serin: Operator, model: Model
 async def test_a_crash_of_the_operator_in_any_state_costs_no_request(
     gateway: Gateway, serin: Operator, fraud: Model, users: Users
 ) -> None:
-    await serving(fraud, gateway, spec("1", **SLOWLY))
+    await serving(fraud, gateway, spec("1", **BRISK))
     async with users(fraud) as asking:
-        await fraud.apply(spec("2", **{**SLOWLY, "steps": {40: 3}}, load_seconds=2))
+        await fraud.apply(spec("2", **{**BRISK, "steps": {40: 1}}, load_seconds=2))
         for where in ("Stepping", "Promoting", "Baking"):
             await fraud.until(state(where), within=180)
             await serin.restart()
@@ -135,7 +126,7 @@ async def test_a_crash_of_the_operator_in_any_state_costs_no_request(
         await asking.more(200)
         assert asking.results.lost() == [], asking.results.story()
 
-        await fraud.apply(spec("3", error_rate=0.3, **SLOWLY))
+        await fraud.apply(spec("3", error_rate=0.3, **BRISK))
         await fraud.until(state("RollingBack"), within=180)
         await serin.restart()
         await fraud.until(condition("Stalled", reason="RolledBack"))
@@ -148,18 +139,18 @@ async def test_a_crash_of_the_operator_in_any_state_costs_no_request(
 async def test_without_prometheus_nothing_moves_until_it_is_back(
     gateway: Gateway, prometheus: Prometheus, serin: Operator, fraud: Model, users: Users
 ) -> None:
-    await serving(fraud, gateway, spec("1", **SLOWLY))
+    await serving(fraud, gateway, spec("1", **BRISK))
     async with users(fraud) as asking:
-        await fraud.apply(spec("2", **SLOWLY))
+        await fraud.apply(spec("2", **BRISK))
         await fraud.until(state("Stepping"), within=120)
-        await fraud.until_weights(20)
+        await fraud.until_weights(30)
         await prometheus.stop()
         try:
             seen = await fraud.until(condition("AnalysisAvailable", "False", "PrometheusUnreachable"))
             assert conditions(seen)["AnalysisAvailable"]["message"]
             await fraud.until(condition("Ready", "Unknown", reason="NoData"))
-            await asking.more(40 * 80, within=90)  # more than both steps would have taken
-            assert set((await fraud.weights()).values()) == {80, 20}
+            await asking.more(25 * PER_SECOND)  # enough for both steps, had they been counted
+            assert set((await fraud.weights()).values()) == {70, 30}
         finally:
             await prometheus.start()
         await fraud.until(condition("Ready"), within=180)
@@ -170,7 +161,7 @@ async def test_without_prometheus_nothing_moves_until_it_is_back(
 async def test_pods_carry_the_weight_without_a_failed_request(
     cluster: Cluster, serin: Operator, fraud: Model
 ) -> None:
-    wanted = {**SLOWLY, "router": "Replicas", "steps": {25: 3, 50: 3}}
+    wanted = {**BRISK, "router": "Replicas", "steps": {25: 1, 50: 1}}
     await fraud.apply(spec("1", **wanted))
     await fraud.until(condition("Ready"))
     async with ServiceResolver(
@@ -178,7 +169,7 @@ async def test_pods_carry_the_weight_without_a_failed_request(
     ) as resolver:
         await resolver.until(lambda found: len(found) == 3)
         url = f"http://{fraud.name}.{fraud.namespace}.svc/v2/models/{fraud.name}/infer"
-        async with Traffic(url, per_second=80, max_age_seconds=1.0, resolver=resolver) as asking:
+        async with Traffic(url, per_second=PER_SECOND, max_age_seconds=1.0, resolver=resolver) as asking:
             await fraud.apply(spec("2", **wanted))
             await fraud.until(state("Stepping"), within=120)
             await until(fraud.selected, lambda one: one is None, what="a root Service that selects both")

@@ -67,16 +67,12 @@ class History:
     def route(self, *, later: float = 0.01, **weights: int) -> None:
         backends = [{"name": {"old": OLD, "new": NEW}[name], "weight": w} for name, w in weights.items()]
         metadata = {"labels": {"serin.dev/model": "fraud"}, "ownerReferences": [CONTROLLED]}
-        self.put(
-            "HTTPRoute",
-            "fraud",
-            {"metadata": metadata, "spec": {"rules": [{"backendRefs": backends}]}},
-            later=later,
-        )
+        body = {"metadata": metadata, "spec": {"rules": [{"backendRefs": backends}]}}
+        self.put("HTTPRoute", "fraud", body, later=later)
 
     def pod(self, revision: str, name: str, image: str) -> None:
-        spec = {"containers": [{"name": "model", "image": image}]}
-        self.put("Pod", name, {"metadata": {"labels": labelled(revision)}, "spec": spec}, by="kube")
+        body = {"metadata": {"labels": labelled(revision)}, "spec": {"containers": [{"image": image}]}}
+        self.put("Pod", name, body, by="kube")
 
 
 CONTROLLED = {"controller": True, "uid": "ModelDeployment-fraud"}

@@ -24,7 +24,7 @@ from tests.cluster.resources import (
 )
 from tests.cluster.waiting import until
 from tests.invariants.rules import violations
-from tests.invariants.world import Seen
+from tests.invariants.world import Seen, route_weights
 
 MODEL_DEPLOYMENTS: Final = Resource("serin.dev/v1alpha1", "modeldeployments")
 KINDS: Final = {
@@ -89,6 +89,13 @@ class Watcher:
             for seen in self.history
             if seen.object["kind"] == kind and seen.object["metadata"]["name"] == name
         ]
+
+    def taken_away(self, model: str, revision: str, *, since: float) -> float:
+        """When the model's route first gave a revision nothing any more."""
+        for seen in self.of("HTTPRoute", model):
+            if seen.at >= since and not route_weights(seen.object).get(revision):
+                return seen.at
+        raise AssertionError(f"{revision} never came to weight 0")
 
     async def settled(self) -> None:
         """Wait until everything the server has was seen."""

@@ -1,8 +1,12 @@
 """What a person can ask of a rollout, and what the operator answers: with no traffic, so with no evidence."""
 
+import time
+
 from tests.cluster.cluster import Cluster
 from tests.cluster.gateway import Gateway
+from tests.cluster.resources import Object
 from tests.cluster.waiting import until
+from tests.invariants.watcher import Watcher
 from tests.operator.test_writes import writes_of
 from tests.stage.kubectl import Kubectl
 from tests.stage.model import Model, attempt, condition, conditions, phase, spec, state
@@ -79,7 +83,10 @@ async def test_a_step_that_waits_is_passed_by_a_persons_promote(
     await fraud.until(condition("Ready"))
     await fraud.apply(spec("2", waits=True))
     seen = await fraud.until(condition("Ready", "Unknown", reason="AwaitingPromotion"), within=90)
-    assert seen["status"]["canary"] | {"weight": 60, "step": "to-60"} == seen["status"]["canary"]
+    stable, canary = (seen["status"][role]["revision"] for role in ("stable", "canary"))
+    row = (await shell("get", "mdep", fraud.name, "--no-headers")).split()
+    assert row[:6] == [fraud.name, "Unknown", "Stepping", "60", stable, canary]
+    assert "step to-60 waits" in await shell("describe", "mdep", fraud.name)
 
     await fraud.ask(promote=f"{attempt(seen)}:to-20")  # a step that has passed: a late request does nothing
     await serin.at_rest(seconds=2)
@@ -158,6 +165,33 @@ async def test_a_canary_that_crashes_is_rejected_with_its_reason(
     told = await shell("describe", "mdep", fraud.name)
     assert "CrashLoop" in told
     assert "crashed" in told
+
+
+async def test_a_canary_that_loses_its_endpoints_loses_its_traffic_within_two_seconds(
+    cluster: Cluster, gateway: Gateway, serin: Operator, fraud: Model, watcher: Watcher
+) -> None:
+    await fraud.apply(spec("1"))
+    await fraud.until(condition("Ready"))
+    await fraud.apply(spec("2", steps=LONG))
+    canary = (await fraud.until(state("Stepping")))["status"]["canary"]["revision"]
+    await fraud.until_weights(20)
+    (pod,) = await fraud.pod_names(canary)
+
+    killed = time.time()
+    cluster.node.kill(fraud.namespace, pod, "model")
+
+    seen = await fraud.until(lambda found: found["status"]["rollout"]["losses"] == 1)
+    assert seen["status"]["rollout"]["state"] == "Preparing"
+    await fraud.until(state("Stepping", step=0))  # the same step once more
+    await fraud.until_weights(20)
+    await watcher.settled()
+    endpoints = [one for one in watcher.history_of(canary) if one.object["kind"] == "EndpointSlice"]
+    lost = next(one.at for one in endpoints if one.at > killed and not ready(one.object))
+    assert watcher.taken_away(fraud.name, canary, since=lost) - lost <= 2
+
+
+def ready(endpoints: Object) -> list[Object]:
+    return [one for one in endpoints.get("endpoints") or [] if one["conditions"]["ready"]]
 
 
 async def test_an_image_that_is_missing_stalls_and_is_not_rejected(

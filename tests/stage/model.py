@@ -137,9 +137,16 @@ class Model:
 
     async def pods(self, revision: str) -> set[str]:
         """Uids of a revision's pods that are not on their way out."""
+        return {meta["uid"] for meta in await self._pods(revision)}
+
+    async def pod_names(self, revision: str) -> set[str]:
+        """Their names."""
+        return {meta["name"] for meta in await self._pods(revision)}
+
+    async def _pods(self, revision: str) -> list[Object]:
         chosen = f"serin.dev/model={self.name},{REVISION}={revision.rpartition('-')[2]}"
         found = await self.api.list(PODS, self.namespace, labels=chosen)
-        return {body["metadata"]["uid"] for body in found if "deletionTimestamp" not in body["metadata"]}
+        return [body["metadata"] for body in found if "deletionTimestamp" not in body["metadata"]]
 
 
 def phase(*names: str) -> Holds:
