@@ -7,15 +7,23 @@
 Nothing is retried but a POST that a proxy does not allow, once, as GET: the poller asks again by itself.
 """
 
+import json
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
 
 import aiohttp
 
 from serin.prom.samples import Matrix, parse_matrix
 
 TIMEOUT_SECONDS: Final = 10.0
+MOST_BYTES: Final = 32 * 2**20
+"""Of one answer, a hundred times what a large model gives: one user's counter with a label for each request
+would otherwise take the memory of everyone's operator.
+"""
+LONGEST_REASON: Final = 300
+"""Characters of Prometheus' own words that are passed on; an error may quote the whole query."""
 _NOT_ALLOWED: Final = (HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED)
 
 
@@ -56,13 +64,15 @@ class PrometheusClient:
     ) -> None:
         self._session = session
         self._url = f"{address.rstrip('/')}/api/v1/query"
+        parts = urlsplit(self._url)
+        self._place = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         self._headers = dict(headers or {})
         self._timeout = timeout
         self._method = "POST"
 
     def __repr__(self) -> str:
-        """Without headers, which may hold credentials."""
-        return f"PrometheusClient({self._url!r})"
+        """Without what may hold credentials: headers, and a user in the address."""
+        return f"PrometheusClient({self._place!r})"
 
     async def query(self, expr: str, at: float) -> Matrix:
         """See `Prometheus`."""
@@ -71,13 +81,13 @@ class PrometheusClient:
             self._method = "GET"
             status, answer = await self._ask(expr, at)
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise Unreachable(f"{self._url} answered {status}{_reason(answer)}")
+            raise Unreachable(f"{self._place} answered {status}{_reason(answer)}")
         if status >= HTTPStatus.BAD_REQUEST:
-            raise Refused(f"{self._url} answered {status}{_reason(answer)}")
+            raise Refused(f"{self._place} answered {status}{_reason(answer)}")
         try:
             return parse_matrix(answer)
         except ValueError as error:
-            raise Unreachable(f"{self._url}: {error}") from error
+            raise Unreachable(f"{self._place}: {error}") from error
 
     async def _ask(self, expr: str, at: float) -> tuple[int, object]:
         """Status and body; a body that is not JSON is None."""
@@ -88,20 +98,31 @@ class PrometheusClient:
             async with self._session.request(
                 self._method, self._url, headers=self._headers, timeout=limit, allow_redirects=False, **where
             ) as response:
-                return response.status, await _json(response)
+                return response.status, _json(await self._body(response))
         except TimeoutError as error:
-            raise Unreachable(f"{self._url} did not answer within {self._timeout:g} s") from error
+            raise Unreachable(f"{self._place} did not answer within {self._timeout:g} s") from error
         except aiohttp.ClientError as error:
-            raise Unreachable(f"{self._url} cannot be reached: {error}") from error
+            raise Unreachable(f"{self._place} cannot be reached: {error}") from error
+
+    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+        body = bytearray()
+        async for part in response.content.iter_any():
+            body += part
+            if len(body) > MOST_BYTES:
+                most = f"more than {MOST_BYTES:,} bytes"
+                raise Refused(f"{self._place} answered {most}; name a counter with fewer series")
+        return bytes(body)
 
 
-async def _json(response: aiohttp.ClientResponse) -> object:
+def _json(body: bytes) -> object:
     try:
-        answer: object = await response.json(content_type=None)
+        answer: object = json.loads(body)
     except ValueError:
         return None
     return answer
 
 
 def _reason(answer: object) -> str:
-    return f": {answer['error']}" if isinstance(answer, Mapping) and "error" in answer else ""
+    if not isinstance(answer, Mapping) or "error" not in answer:
+        return ""
+    return f": {str(answer['error'])[:LONGEST_REASON]}"

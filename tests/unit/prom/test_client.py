@@ -111,6 +111,44 @@ async def test_a_closed_port_is_unreachable() -> None:
             await PrometheusClient(session, address).query("x_total[20s]", 1.0)
 
 
+async def test_an_answer_that_is_too_large_is_not_taken_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serin.prom.client.MOST_BYTES", 100_000)
+    sent = 0
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        nonlocal sent
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for _ in range(1000):
+            await response.write(b" " * 50_000)
+            sent += 50_000
+        return response
+
+    async with client(handler) as prometheus:
+        with pytest.raises(Refused, match=r"answered more than 100,000 bytes; name a counter with fewer"):
+            await prometheus.query("x_total[20s]", 1.0)
+
+    assert sent < 50_000_000
+
+
+async def test_an_address_is_shown_without_its_password() -> None:
+    async with aiohttp.ClientSession() as session:
+        prometheus = PrometheusClient(session, "http://serin:letmein@127.0.0.1:1/")
+        with pytest.raises(Unreachable) as error:
+            await prometheus.query("x_total[20s]", 1.0)
+
+    assert str(error.value).startswith("http://127.0.0.1:1/api/v1/query cannot be reached")
+    assert "letmein" not in f"{error.value} {prometheus!r}"
+
+
+async def test_a_long_refusal_is_cut() -> None:
+    async with client(answering(422, {"status": "error", "error": "x" * 10_000})) as prometheus:
+        with pytest.raises(Refused) as error:
+            await prometheus.query("x_total[20s]", 1.0)
+
+    assert len(str(error.value)) < 400
+
+
 async def test_credentials_are_sent_and_not_shown() -> None:
     seen: list[str] = []
 
