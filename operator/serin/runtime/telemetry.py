@@ -27,6 +27,9 @@ from serin.kube.errors import Conflict, KubeError, Request
 
 LOOK_BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0)
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_KOPFS_OWN: Final = frozenset({"settings", "k8s_skip"})
+"""Kopf hangs all its settings on every line about an object."""
+_LEFT_OUT: Final = _STANDARD | _KOPFS_OWN
 
 
 class Telemetry:
@@ -103,7 +106,7 @@ class JsonLines(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "event": record.getMessage(),
-            **{name: value for name, value in vars(record).items() if name not in _STANDARD},
+            **{name: value for name, value in vars(record).items() if name not in _LEFT_OUT},
         }
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)

@@ -31,6 +31,12 @@ def test_a_line_is_an_event_and_its_fields() -> None:
     assert set(read) == {"time", "level", "event", "key", "weight"}
 
 
+def test_a_line_of_kopfs_tells_of_the_object_and_not_of_its_settings() -> None:
+    read = line("handler failed", settings=object(), k8s_skip=False, k8s_ref={"name": "fraud"})
+
+    assert set(read) == {"time", "level", "event", "k8s_ref"}
+
+
 def test_a_fault_is_one_line_with_its_trace() -> None:
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
