@@ -36,6 +36,8 @@ class Jury:
     cluster: ClusterInMemory
     verdict: Verdict | None = None
     followed: TrialRequest | None = None
+    decided_at: float | None = None
+    """The last boundary it decided on, in Unix seconds; None for the present."""
 
     def follow(self, key: Key, request: TrialRequest) -> None:
         self.followed = request
@@ -53,7 +55,7 @@ class Jury:
             policy_hash=asked.policy.fingerprint(),
             verdict=self.verdict,
             signals=(),
-            boundary=self.cluster.now.timestamp(),
+            boundary=self.cluster.now.timestamp() if self.decided_at is None else self.decided_at,
             reason=self.verdict.value,
             message=f"the jury says {self.verdict.value}",
             available=self.verdict is not Verdict.NO_DATA,

@@ -1,0 +1,137 @@
+"""Corners of the state machine that only a wrong program shows."""
+
+from datetime import timedelta
+
+from serin.domain.analysis.verdict import Verdict
+from tests.component.cluster_in_memory import Clock, Object
+from tests.component.story import Story, model, phase, served, stepping
+
+OLD, NEW = model(), model("server:2")
+
+
+async def test_a_canary_waits_for_a_router_that_refuses_its_route() -> None:
+    story = await served(OLD)
+    story.controllers.refusing = "NotAllowedByListeners"
+    story.controllers.settle()
+    story.cluster.submit("fraud", NEW)
+
+    for _ in range(20):
+        await story.look()
+        story.controllers.settle()
+        Clock(story.cluster).move(5)
+
+    assert story.condition("Stalled") == ("True", "RouterUnavailable")
+    assert story.status["canary"]["weight"] == 0
+
+
+async def test_a_refused_route_does_not_keep_a_dead_stable() -> None:
+    story = await served(OLD)
+    story.cluster.submit("fraud", NEW)
+    await story.look()
+    story.controllers.ready[story.status["stable"]["revision"]] = 0
+    story.controllers.refusing = "NotAllowedByListeners"
+    story.controllers.settle()
+
+    for _ in range(20):
+        await story.look()
+        story.controllers.settle()
+        Clock(story.cluster).move(5)
+
+    assert story.weights() == {story.status["canary"]["revision"]: 100}
+
+
+async def test_no_weight_is_put_back_on_a_stable_without_endpoints() -> None:
+    story = await stepping(OLD, NEW)
+    stable, canary = story.status["stable"]["revision"], story.status["canary"]["revision"]
+    story.controllers.ready[stable] = 0
+    story.controllers.settle()
+
+    def swap(obj: Object) -> None:
+        for backend in obj["spec"]["rules"][0]["backendRefs"]:
+            backend["weight"] = 100 if backend["name"] == canary else 0
+
+    story.cluster.edit("HTTPRoute", "fraud", swap)
+    await story.look()
+
+    assert story.weights() == {canary: 100}
+
+
+async def test_a_pause_outlives_a_change_of_the_analysis() -> None:
+    story = await stepping(OLD, NEW, judged=True)
+    story.jury.verdict = Verdict.SAFE
+    held = {**NEW, "paused": True}
+    story.cluster.submit("fraud", held)
+    await story.look()
+    Clock(story.cluster).move(500)
+
+    story.cluster.submit("fraud", {**held, "analysis": {"maxFalseRollbackRate": "0.05"}})
+    await story.look()
+    story.cluster.submit("fraud", {**NEW, "analysis": {"maxFalseRollbackRate": "0.05"}})
+    await story.look()
+
+    assert story.status["rollout"]["pausedSeconds"] == 0
+    assert story.status["canary"]["weight"] == 20  # the step's minimum time begins anew
+
+
+async def test_a_pause_does_not_count_in_the_minimum_time() -> None:
+    story = await stepping(OLD, NEW)
+    began = story.cluster.now
+    story.cluster.submit("fraud", NEW, pause=story.attempt)
+    await story.look()
+    Clock(story.cluster).move(500)
+    story.cluster.submit("fraud", NEW)
+    await story.look()
+
+    await story.until(lambda story: story.status["rollout"]["step"] == 1)
+
+    assert story.cluster.now - began >= timedelta(seconds=560)
+
+
+async def test_a_model_without_pods_is_replaced_in_the_usual_way() -> None:
+    story = await served(model(replicas=0))
+    Clock(story.cluster).move(100)
+    await story.look()
+    story.cluster.submit("fraud", model("server:2", replicas=0))
+
+    await story.until(phase("Ready"))
+
+    assert story.status["history"][-1]["reason"] == "StepsPassed"
+
+
+async def test_a_verdict_from_before_the_step_raises_nothing() -> None:
+    story = await stepping(OLD, NEW, judged=True)
+    story.jury.verdict = Verdict.SAFE
+    story.jury.decided_at = story.cluster.now.timestamp() - 1
+    Clock(story.cluster).move(90)
+    await story.look()
+    assert story.condition("Ready") == ("Unknown", "NoData")
+
+    story.jury.decided_at = None
+    await story.until(lambda story: story.status["canary"]["weight"] == 60)
+
+
+async def test_a_bake_ends_with_the_old_revision_gone_and_a_restart_changes_nothing() -> None:
+    story = await served(OLD)
+    old = story.status["stable"]["revision"]
+    story.cluster.submit("fraud", NEW)
+    await story.until(phase("Baking"))
+    until = story.status["rollout"]["previous"]["until"]
+
+    story.restart()
+    await story.until(phase("Ready"))
+
+    assert old not in story.replicas()
+    assert story.cluster.now.strftime("%Y-%m-%dT%H:%M:%SZ") >= until
+
+
+async def test_harm_in_the_bake_returns_to_the_warm_revision() -> None:
+    story: Story = await served(OLD)
+    old = story.status["stable"]["revision"]
+    story.cluster.submit("fraud", NEW)
+    await story.until(phase("Baking"))
+    story.controllers.ready[story.status["stable"]["revision"]] = 0
+    story.controllers.settle()
+    await story.look()
+
+    assert story.weights() == {old: 100}
+    assert story.status["rejected"][0]["reason"] == "LostEndpoints"
