@@ -5,16 +5,20 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from importlib.metadata import version
+from math import inf
 from pathlib import Path
+from typing import Final
 
 from serin.api.crd import crd_yaml
 from serin.app import NotInstalled, RestartWanted, run
 from serin.kube.errors import KubeError
 from serin.runtime.settings import Settings
 from serin.runtime.telemetry import log_to
+
+LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 class Exit(IntEnum):
@@ -78,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Each option may come from the environment instead: SERIN_PROMETHEUS for --prometheus.",
     )
 
-    def option(name: str, default: object, meaning: str, kind: type = str) -> None:
+    def option(name: str, default: object, meaning: str, kind: Callable[[str], object] = str) -> None:
         value = os.environ.get(f"SERIN_{name.upper().replace('-', '_')}", default)
         run_.add_argument(f"--{name}", default=value, type=kind, help=meaning)
 
@@ -89,14 +93,34 @@ def _parser() -> argparse.ArgumentParser:
         help="look only here; may be repeated; default: the whole cluster",
     )
     option("prometheus", None, "address of the Prometheus that judges")
-    option("scrape-interval", defaults.scrape_interval, "its scrape interval of the models, seconds", float)
-    option("workers", defaults.workers, "looks at once", int)
+    option(
+        "scrape-interval", defaults.scrape_interval, "its scrape interval of the models, seconds", _seconds
+    )
+    option("workers", defaults.workers, "looks at once", _workers)
     option("host", defaults.host, "address of metrics and probes")
     option("http-port", defaults.http_port, "port of metrics and probes; 0 for any", int)
-    option("sweep-interval", defaults.sweep_interval, "seconds between searches for lost deletions", float)
+    option("sweep-interval", defaults.sweep_interval, "seconds between searches for lost deletions", _seconds)
     option("kubeconfig", None, "default: the pod's service account, else the user's own", Path)
-    option("log-level", "INFO", "DEBUG, INFO, WARNING or ERROR")
+    option("log-level", "INFO", "DEBUG, INFO, WARNING or ERROR", _level)
     return parser
+
+
+def _seconds(text: str) -> float:
+    if not 1 <= (value := float(text)) < inf:
+        raise argparse.ArgumentTypeError(f"need at least 1 second, found {text}")
+    return value
+
+
+def _workers(text: str) -> int:
+    if (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"need at least 1, found {text}")
+    return value
+
+
+def _level(text: str) -> str:
+    if text.upper() not in LEVELS:
+        raise argparse.ArgumentTypeError(f"need {', '.join(LEVELS)}, found {text}")
+    return text.upper()
 
 
 if __name__ == "__main__":

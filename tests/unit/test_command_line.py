@@ -64,7 +64,19 @@ def test_version_prints_name_and_number(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().out.startswith("serin 0.")
 
 
-@pytest.mark.parametrize("arguments", [[], ["fly"], ["run", "--workers=many"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["fly"],
+        ["run", "--workers=many"],
+        ["run", "--workers=0"],
+        ["run", "--scrape-interval=0"],
+        ["run", "--sweep-interval=nan"],
+        ["run", "--log-level=loud"],
+    ],
+    ids=" ".join,
+)
 def test_what_is_not_understood_is_told_with_the_usage(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
