@@ -65,8 +65,8 @@ def settings_for(kinds: Iterable[Kind]) -> kopf.OperatorSettings:
     settings.persistence.diffbase_storage = NothingKept()
     settings.watching.server_timeout = 290
     settings.watching.connect_timeout = 10
-    # A connection without even a bookmark, which comes each minute, is given up, and the watch goes on where it
-    # was over another: so long is a dead one believed (design 8).
+    # A connection without even a bookmark, which comes each minute, is given up, and the watch goes on over
+    # another where it was: so long is a dead one believed (design 8).
     settings.watching.inactivity_timeout = 70
     settings.watching.chunk_size = 500
     for kind in kinds:
