@@ -180,8 +180,8 @@ class Rollout(Spelled):
     canary: Canary = Canary()
     """The steps on the way to 100 %."""
     bake_seconds: Seconds = 600
-    """After 100 % the old revision is kept warm for this long, and harm seen in this time returns to it.
-    Costs its pods for as long; 0 for fast pipelines."""
+    """After 100 % the old revision is kept warm for this long: should the new one's pods crash or stop
+    answering, traffic returns to it. Costs its pods for as long; 0 for fast pipelines."""
     progress_deadline_seconds: Deadline = 1800
     """Pods that are not ready by then stall the rollout."""
     step_deadline_seconds: Deadline = 3600
