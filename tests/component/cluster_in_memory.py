@@ -234,7 +234,7 @@ class ClusterInMemory:
 
     def _watch(self, obj: Object, *, ours: bool, deleted: bool = False) -> None:
         """Hold the new version against every invariant; they bind the operator's writes."""
-        seen = Seen(at=self.now.timestamp(), object=copy.deepcopy(obj), deleted=deleted)
+        seen = Seen(at=self.now.timestamp(), object=obj, deleted=deleted)
         # What an operator cannot see, or somebody else did to the traffic, is not held against it.
         since = self.now - self.tampered_at if self.tampered_at else timedelta.max
         blind = ("I1", "I4") if self.frozen else ("I4",) if since < timedelta(seconds=40) else ()
