@@ -79,18 +79,7 @@ class Prometheus:
 
     async def start(self) -> None:
         """Start it over the data there is; it listens where it did before."""
-        self._program = Program(
-            "prometheus",
-            [
-                find_prometheus(),
-                f"--config.file={self._folder / 'prometheus.yml'}",
-                f"--storage.tsdb.path={self._folder / 'data'}",
-                f"--web.listen-address={self._listen}",
-                "--log.level=warn",
-            ],
-            log=self._folder / "prometheus.log",
-            ready=answers(f"{self.url}/-/ready"),
-        )
+        self._program = over(self._folder, self._listen)
         await self._program.__aenter__()
 
     async def stop(self) -> None:
@@ -174,6 +163,23 @@ def _static_job(name: str, urls: Sequence[str]) -> dict[str, Any]:
         for host, _, path in (url.removeprefix("http://").partition("/") for url in urls)
     ]
     return {"job_name": name, "static_configs": groups}
+
+
+def over(folder: Path, listen: str, *options: str) -> Program:
+    """Prometheus over the configuration and the data in a folder, which are both left there."""
+    return Program(
+        "prometheus",
+        [
+            find_prometheus(),
+            f"--config.file={folder / 'prometheus.yml'}",
+            f"--storage.tsdb.path={folder / 'data'}",
+            f"--web.listen-address={listen}",
+            "--log.level=warn",
+            *options,
+        ],
+        log=folder / "prometheus.log",
+        ready=answers(f"http://{listen}/-/ready"),
+    )
 
 
 def find_prometheus(say: Say = lambda line: print(line, file=sys.stderr, flush=True)) -> Path:

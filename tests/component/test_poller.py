@@ -19,8 +19,7 @@ from serin.prom.client import PrometheusClient
 from serin.runtime.poller import Poller
 from tests.cluster.binaries import Missing
 from tests.cluster.network import free_port
-from tests.cluster.processes import Program, answers
-from tests.cluster.prometheus import find_prometheus
+from tests.cluster.prometheus import find_prometheus, over
 from tests.cluster.waiting import until
 from tests.unit.analysis.worlds import STARTED, policy, request, traffic
 
@@ -66,19 +65,7 @@ class History:
 
     async def start(self) -> None:
         (self._folder / "prometheus.yml").write_text("{}")
-        self._program = Program(
-            "prometheus",
-            [
-                find_prometheus(),
-                f"--config.file={self._folder / 'prometheus.yml'}",
-                f"--storage.tsdb.path={self._folder / 'data'}",
-                "--storage.tsdb.retention.time=100y",
-                f"--web.listen-address={self._listen}",
-                "--log.level=warn",
-            ],
-            log=self._folder / "prometheus.log",
-            ready=answers(f"{self.url}/-/ready"),
-        )
+        self._program = over(self._folder, self._listen, "--storage.tsdb.retention.time=100y")
         await self._program.__aenter__()
 
     async def stop(self) -> None:
