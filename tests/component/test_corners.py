@@ -135,3 +135,62 @@ async def test_harm_in_the_bake_returns_to_the_warm_revision() -> None:
 
     assert story.weights() == {old: 100}
     assert story.status["rejected"][0]["reason"] == "LostEndpoints"
+
+
+async def test_a_superseded_canary_stays_named_without_weight_while_it_drains() -> None:
+    story = await stepping(OLD, NEW)
+    first = story.status["canary"]["revision"]
+
+    story.cluster.submit("fraud", model("server:3"))
+    await story.look()
+
+    backends = story.cluster.objects["HTTPRoute", "fraud"]["spec"]["rules"][0]["backendRefs"]
+    assert {entry["name"]: entry["weight"] for entry in backends}[first] == 0
+    assert first in story.replicas()
+
+
+async def test_the_root_service_follows_only_a_route_that_was_taken() -> None:
+    story = await served(OLD)
+    old = story.cluster.selected("fraud")
+    story.cluster.submit("fraud", NEW)
+    await story.until(phase("Stepping"))
+    story.controllers.settle()
+    story.cluster.submit("fraud", NEW, promote=f"{story.attempt}:full")
+    await story.look()
+    story.controllers.settle()
+    story.controllers.deaf = True
+    for _ in range(10):
+        await story.look()
+        story.controllers.settle()
+        Clock(story.cluster).move(2)
+
+    assert story.weights() == {story.status["canary"]["revision"]: 100}
+    assert (story.phase, story.cluster.selected("fraud")) == ("Promoting", old)
+
+
+async def test_traffic_leaves_harm_for_the_first_ready_pod_and_a_healthy_canary_for_all_of_them() -> None:
+    for new, weights in ((None, 100), (OLD, 80)):
+        story = await stepping(OLD, NEW, judged=True)
+        stable = story.status["stable"]["revision"]
+        story.controllers.ready[stable] = 1
+        story.controllers.settle()
+
+        story.jury.verdict = Verdict.HARM if new is None else Verdict.SAFE
+        story.cluster.submit("fraud", new or NEW)
+        await story.look()
+
+        assert story.phase == "RollingBack"
+        assert story.weights()[stable] == weights
+
+
+async def test_a_canary_superseded_twice_drains_once() -> None:
+    story = await stepping(OLD, NEW)
+    for image in ("server:3", "server:2"):
+        story.cluster.submit("fraud", model(image))
+        await story.until(phase("Stepping"))
+
+    story.cluster.submit("fraud", model("server:3"))
+    await story.look()
+
+    draining = [entry["revision"] for entry in story.status["rollout"]["draining"]]
+    assert len(draining) == len(set(draining))
