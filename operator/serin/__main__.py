@@ -16,6 +16,7 @@ from serin.api.crd import crd_yaml
 from serin.app import NotInstalled, RestartWanted, run
 from serin.kube.errors import KubeError
 from serin.runtime.settings import Settings
+from serin.runtime.sweeper import StalledWatch
 from serin.runtime.telemetry import log_to
 
 LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -47,7 +48,7 @@ def _run(parsed: argparse.Namespace) -> Exit:
     logger = logging.getLogger("serin")
     try:
         asyncio.run(run(_settings(parsed)))
-    except RestartWanted as wanted:
+    except (RestartWanted, StalledWatch) as wanted:
         logger.info("restart wanted", extra={"reason": str(wanted)})
         return Exit.START_AGAIN
     except (NotInstalled, KubeError) as error:

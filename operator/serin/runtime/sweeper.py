@@ -2,7 +2,7 @@
 
 A watch that starts anew after a gap shows what exists, not what has gone. A list of names, far cheaper than
 the objects, shows the rest. It may be older than what the store knows: only what is no younger than the
-list is dropped.
+list is dropped. What it shows and a watch does not, for a minute, is the proof of a watch that has stalled.
 """
 
 import asyncio
@@ -17,8 +17,14 @@ from serin.kube.errors import KubeError, Throttled
 RELIST_SECONDS: Final = 2.0
 """How long a name of the start-up list is awaited before the list is taken again: it may be gone by now."""
 LOOK_SECONDS: Final = 0.05
+PATIENCE_SECONDS: Final = 60.0
+"""How far a watch may be behind a list. Milliseconds are usual; thousands of objects at once take seconds."""
 
 logger = logging.getLogger(__name__)
+
+
+class StalledWatch(Exception):
+    """A watch shows nothing any more, though its connection is answered. Only a new start helps."""
 
 
 class Lister(Protocol):
@@ -75,7 +81,11 @@ class Sweeper:
                 await self._seen(kind, namespace)
 
     async def run(self, every: float) -> None:
-        """Sweep for ever, so many seconds apart."""
+        """Sweep for ever, so many seconds apart.
+
+        Raises:
+            StalledWatch: There are changes that no watch shows.
+        """
         while True:
             await asyncio.sleep(every)
             try:
@@ -84,7 +94,7 @@ class Sweeper:
                 logger.warning("sweep skipped", extra={"error": str(error)})
 
     async def sweep(self) -> None:
-        """Drop what exists no more, and tell whose it was."""
+        """Drop what exists no more, and tell whose it was; see that what exists is shown."""
         for kind in self._kinds:
             for namespace in self._namespaces:
                 listing = await self._lister.list_metadata(kind, namespace)
@@ -93,6 +103,8 @@ class Sweeper:
                     logger.info("deletion found", extra={"kind": kind, "object": place})
                     if key := self._known.drop(kind, row.namespace, row.name, row.uid):
                         self._found(key, kind)
+                if unseen := self._unseen(kind, listing):
+                    await self._must_be_shown(kind, namespace, unseen)
 
     def _gone(self, kind: str, namespace: str | None, listing: Listing) -> list[Named]:
         existing = {row.uid for row in listing.items}
@@ -103,6 +115,21 @@ class Sweeper:
             and namespace in (None, row.namespace)
             and int(row.resource_version) <= int(listing.resource_version)
         ]
+
+    def _unseen(self, kind: str, listing: Listing) -> set[Named]:
+        """What exists at a version that the watch has not come to."""
+        shown: dict[str, int] = {}
+        for row in self._known.names(kind):
+            shown[row.uid] = max(int(row.resource_version), shown.get(row.uid, -1))
+        return {row for row in listing.items if shown.get(row.uid, -1) < int(row.resource_version)}
+
+    async def _must_be_shown(self, kind: str, namespace: str | None, unseen: set[Named]) -> None:
+        await asyncio.sleep(PATIENCE_SECONDS)
+        existing = {row.uid for row in (await self._lister.list_metadata(kind, namespace)).items}
+        behind = self._unseen(kind, Listing("", tuple(row for row in unseen if row.uid in existing)))
+        if behind:
+            missed = ", ".join(sorted(f"{row.namespace}/{row.name}" for row in behind)[:3])
+            raise StalledWatch(f"the watch of {kind} has not shown for a minute what became of {missed}")
 
     async def _seen(self, kind: str, namespace: str | None) -> None:
         loop = asyncio.get_running_loop()

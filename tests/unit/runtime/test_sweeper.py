@@ -8,7 +8,7 @@ from serin.domain.names import Key
 from serin.kube.client import Listing, Named
 from serin.kube.errors import KubeError, Request, Throttled, Unavailable
 from serin.runtime.store import Store
-from serin.runtime.sweeper import RELIST_SECONDS, Sweeper
+from serin.runtime.sweeper import PATIENCE_SECONDS, RELIST_SECONDS, StalledWatch, Sweeper
 from tests.unit.runtime.objects import child, deployment, model, seen
 
 pytestmark = pytest.mark.looptime(start=0)
@@ -99,9 +99,39 @@ async def test_an_object_made_anew_is_told_from_the_one_before(
     store.observe("Deployment", seen(deployment(uid="c-1")))
     server.rows["Deployment"] = [Named("ml", "fraud-r1", "c-2", "90")]
 
-    await sweeper.sweep()
-
+    sweeping = asyncio.create_task(sweeper.sweep())
+    await asyncio.sleep(1)
     assert found == [(FRAUD, "Deployment")]
+    store.observe("Deployment", seen(deployment(uid="c-2", version=90)))
+    await sweeping
+
+    assert set(store.observed(FRAUD).workloads) == {"r1"}
+
+
+@pytest.mark.parametrize("shown", [20, None], ids=["an old version", "nothing"])
+async def test_a_watch_that_shows_nothing_more_ends_the_sweeper(
+    sweeper: Sweeper, server: Server, store: Store, looptime: float, shown: int | None
+) -> None:
+    if shown is not None:
+        store.observe("Deployment", seen(deployment(version=shown)))
+    server.rows["Deployment"] = [Named("ml", "fraud-r1", "c-1", "90")]
+
+    with pytest.raises(StalledWatch, match=r"of Deployment .* what became of ml/fraud-r1$"):
+        await sweeper.run(600)
+
+    assert looptime == 600 + PATIENCE_SECONDS
+
+
+async def test_a_watch_that_is_late_may_catch_up(sweeper: Sweeper, server: Server, store: Store) -> None:
+    store.observe("Deployment", seen(deployment(version=20)))
+    server.rows["Deployment"] = [Named("ml", "fraud-r1", "c-1", "90"), Named("ml", "brief", "c-3", "80")]
+
+    sweeping = asyncio.create_task(sweeper.sweep())
+    await asyncio.sleep(PATIENCE_SECONDS - 1)
+    store.observe("Deployment", seen(deployment(version=90)))
+    server.rows["Deployment"].pop()
+
+    await sweeping
 
 
 async def test_other_namespaces_are_not_swept(server: Server, store: Store) -> None:
