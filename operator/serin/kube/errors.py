@@ -19,6 +19,9 @@ from typing import Any
 DEFAULT_PAUSE = 1.0
 """Seconds to wait when the server throttles without saying how long."""
 
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 300.0
+"""Whatever the server or a proxy says: never a hot loop, and no key for ever."""
+
 UNKNOWN_FIELD = "field not declared in schema"
 """How the server answers an apply with a mistyped field: as a fault of its own, though no retry can help."""
 
@@ -126,6 +129,7 @@ def _about_the_uid(answer: Mapping[str, Any]) -> bool:
 
 def _seconds(retry_after: str | None) -> float:
     try:
-        return max(0.0, float(retry_after)) if retry_after is not None else DEFAULT_PAUSE
+        asked = float(retry_after) if retry_after is not None else DEFAULT_PAUSE
     except ValueError:
         return DEFAULT_PAUSE
+    return min(max(SHORTEST_PAUSE, asked), LONGEST_PAUSE)

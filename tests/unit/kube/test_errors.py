@@ -49,8 +49,11 @@ def test_a_uid_that_would_change_is_a_fence_that_held() -> None:
     assert isinstance(refusal(APPLY, 422, {}, answer("immutable", causes=causes)), Conflict)
 
 
-@pytest.mark.parametrize(("header", "seconds"), [("7", 7.0), ("0", 0.0), (None, 1.0), ("Wed, 21 Oct", 1.0)])
-def test_the_pause_asked_for_is_the_servers(header: str | None, seconds: float) -> None:
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("7", 7.0), ("0", 0.1), ("nan", 0.1), ("inf", 300.0), (None, 1.0), ("Wed, 21 Oct", 1.0)],
+)
+def test_the_pause_is_the_servers_within_reason(header: str | None, seconds: float) -> None:
     headers = {} if header is None else {"Retry-After": header}
 
     error = refusal(APPLY, 429, headers, answer("too many"))
