@@ -101,9 +101,7 @@ def test_envoy_cluster_names_one_revision(value: str, ours: bool) -> None:
 def test_two_defaults_for_a_format_are_refused_by_name() -> None:
     rows = [runtime(name, default_for=["sklearn"], formats={"sklearn": {}}) for name in ("one", "two")]
 
-    with pytest.raises(
-        BadCatalogueError, match="runtimes one and two: both are the default for sklearn"
-    ):
+    with pytest.raises(BadCatalogueError, match="runtimes one and two: both are the default for sklearn"):
         catalogue(*rows)
 
 
