@@ -70,6 +70,7 @@ async def test_a_canary_of_two_steps_takes_sixteen_writes(
 ) -> None:
     await fraud.apply(spec("1"))
     await fraud.until(condition("Ready"))
+    await serin.at_rest(seconds=0.5)
 
     async with writes_of(cluster, fraud) as writes:
         await fraud.apply(spec("2"))
