@@ -20,6 +20,7 @@ Moment = Annotated[datetime, PlainSerializer(_seconds, return_type=str, when_use
 """An aware time, written to the second as Kubernetes does."""
 Name = Annotated[str, Field(max_length=253)]
 Words = Annotated[str, Field(max_length=1024)]
+Url = Annotated[str, Field(max_length=1536)]
 Figure = Annotated[str, Field(max_length=32)]
 """A number as text: the API has no floats."""
 
@@ -193,7 +194,7 @@ class Status(Wire):
     observed_generation: int = -1
     phase: Name | None = None
     message: Words | None = None
-    url: Name | None = None
+    url: Url | None = None
     replicas: int | None = Field(default=None, ge=0)
     ready_replicas: int | None = Field(default=None, ge=0)
     selector: Words | None = None

@@ -54,6 +54,14 @@ def test_every_field_of_the_spec_is_described() -> None:
     assert undescribed == []
 
 
+def test_status_has_room_for_the_longest_address() -> None:
+    schema = ours()
+    gateway = "spec.traffic.gatewayAPI"
+    parts = [schema[f"{gateway}.hostnames[]"]["maxLength"], schema[f"{gateway}.path"]["maxLength"]]
+
+    assert len("https://") + sum(parts) <= schema["status.url"]["maxLength"]
+
+
 def test_everything_in_the_schema_is_bounded() -> None:
     bounds = {
         "string": ({"maxLength"}, {"enum"}, {"format"}, {"pattern"}),
