@@ -262,7 +262,7 @@ class Reconciler:
         kept.memo = look.decision.memo
         try:
             applied = await self._applier.apply(look.world.intent, look.writes)
-        except (NameTaken, Invalid, Forbidden) as error:
+        except (Invalid, Forbidden) as error:
             taken = isinstance(error, NameTaken)
             kept.refusal = refused(Reason.NAME_CONFLICT if taken else Reason.WRITE_REFUSED, str(error))
             await self._reporter.refuse(key, self._store.model(key) or look.model, kept.refusal)

@@ -9,9 +9,8 @@ from serin.domain.analysis.request import TrialRequest
 from serin.domain.analysis.verdict import Assessment, Verdict
 from serin.domain.names import KIND, Key
 from serin.domain.rollout.world import Notice
-from serin.kube.errors import Forbidden, KubeError
+from serin.kube.errors import Forbidden, Invalid, KubeError
 from serin.reconciler import Reconciler
-from serin.runtime.applier import NameTaken
 from tests.component.cluster_in_memory import Clock, ClusterInMemory, Killed
 from tests.component.controllers import Controllers
 
@@ -109,7 +108,7 @@ class Story:
         except Killed:
             self.restart()
             return 0.0
-        except (Forbidden, NameTaken):
+        except (Forbidden, Invalid):
             return 5.0
         except KubeError:
             self.cluster.thaw()

@@ -277,3 +277,46 @@ async def test_numbers_are_told_every_ten_seconds_and_words_every_sixty() -> Non
         await story.look()
 
     assert 4 <= len(story.written()) <= 7
+
+
+async def test_a_route_of_somebody_else_under_our_name_is_not_removed() -> None:
+    story = await served(model(router="Replicas"))
+    theirs = {
+        "metadata": {
+            "name": "fraud",
+            "namespace": NAMESPACE,
+            "uid": "theirs",
+            "generation": 1,
+            "labels": {"serin.dev/model": "fraud"},
+        },
+        "spec": {"parentRefs": [], "rules": [{"backendRefs": [{"name": "fraud", "port": 80}]}]},
+    }
+
+    story.cluster.show("HTTPRoute", "fraud", theirs)
+    for _ in range(3):
+        await story.look()
+
+    assert ("HTTPRoute", "fraud") in story.cluster.objects
+
+
+async def test_a_request_for_an_attempt_that_never_was_moves_no_number() -> None:
+    story = await served(OLD)
+    story.cluster.submit("fraud", NEW)
+    await story.until(phase("Preparing"))
+    first = story.status["rollout"]["attempt"]
+    revision = first.rpartition(".")[0]
+
+    story.cluster.submit("fraud", OLD)
+    await story.until(phase("Ready"))
+    story.cluster.submit("fraud", NEW, abort=f"{revision}.999999999")
+    await story.until(phase("Preparing"))
+
+    assert story.status["rollout"]["attempt"] == f"{revision}.2"
+
+
+async def test_a_wildcard_is_no_address() -> None:
+    story = await served(
+        with_traffic(gatewayAPI={"parentRefs": [{"name": "public"}], "hostnames": ["*.example.com"]})
+    )
+
+    assert story.status["url"] == "http://fraud.ml.svc"

@@ -50,6 +50,11 @@ class Server:
     def __init__(self, http: aiohttp.ClientSession, url: str, metrics: str) -> None:
         self.url, self._http, self._metrics = url, http, metrics
 
+    async def ready(self, model: str) -> int:
+        """The status of a readiness probe for one model."""
+        async with self._http.get(f"{self.url}/v2/models/{model}/ready") as answer:
+            return answer.status
+
     async def infer(self, body: object) -> tuple[int, str]:
         """The status and the body of the answer."""
         async with self._http.post(f"{self.url}/v2/models/{models.NAME}/infer", json=body) as answer:
@@ -150,3 +155,8 @@ async def test_answers_name_the_version_of_the_model(server: Server) -> None:
     _, body = await server.infer(users.question(KNOWN))
 
     assert json.loads(body)["model_version"] == "3"
+
+
+async def test_a_model_is_ready_only_where_it_is_served(server: Server) -> None:
+    assert await server.ready(models.NAME) == 200
+    assert await server.ready("another") == 404

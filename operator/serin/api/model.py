@@ -51,7 +51,8 @@ class Model(Spelled):
         ]
         | None
     ) = None
-    """The name under which the model is served. Default: the name of the ModelDeployment."""
+    """The name under which the model is served; a pod of MLServer is ready only when it serves that one.
+    Default: the name of the ModelDeployment."""
     version: Annotated[str, Field(max_length=128)] | None = None
     """Free text for people, dashboards and metrics. A change of it alone is not a new revision."""
     uri: Claim | None = None

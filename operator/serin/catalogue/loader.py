@@ -72,7 +72,7 @@ class Runtime(Row):
         formats: Formats it serves, each with the environment that format needs.
         any_format: It serves what is not listed, too.
         environment: Variables of the container `model`; `{model}` stands for the served name.
-        template: Pod template, the container `model` being the server.
+        template: Pod template, the container `model` being the server; `{model}` as in the environment.
     """
 
     name: str

@@ -88,7 +88,7 @@ class Scene:
         """The frozen template of a revision, rendered now only if it is new (I14)."""
         view = self.observed.revisions.get(revision)
         if view is not None:
-            frozen: Mapping[str, Any] = view.data["template"]
+            frozen: Mapping[str, Any] | None = view.data.get("template")
             return frozen
         return self.rendered["template"] if revision == self.intent.revision.hash else None
 
@@ -112,7 +112,8 @@ def removals(scene: Scene) -> tuple[Removal, ...]:
     # The router changes only while idle, when the root Service selects the stable revision: what is left of
     # the old one would go on to send its users to a revision that is scaled down later.
     left = seen.route if scene.router.kind is None else None
-    routes = (Removal(kind="HTTPRoute", identity=left.identity),) if left else ()
+    ours = left is not None and left.identity.owner_uid == scene.intent.uid
+    routes = (Removal(kind="HTTPRoute", identity=left.identity),) if left and ours else ()
     return routes + (_spent(scene) if decision.state is State.IDLE else ())
 
 

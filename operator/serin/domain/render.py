@@ -42,7 +42,9 @@ _HOOKS: Final = frozenset({"livenessProbe", "readinessProbe", "startupProbe", "p
 def render_template(intent: Intent, runtime: Runtime) -> dict[str, Any]:
     """A complete PodTemplateSpec. Equal arguments give equal templates, and no argument is changed."""
     revision = intent.revision
-    ours: dict[str, Any] = _merge(_plain(runtime.template), _from_spec(revision, runtime))
+    ours: dict[str, Any] = _merge(
+        _named(_plain(runtime.template), revision.model_name), _from_spec(revision, runtime)
+    )
     ours = _merge(_metadata(intent.key.name, runtime), ours)
     template: dict[str, Any] = _merge(ours, _plain(revision.template))
     template["metadata"]["labels"] |= {MODEL_LABEL: intent.key.name, REVISION_LABEL: revision.hash}
@@ -94,6 +96,15 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(child) for child in value]
     return deepcopy(value)
+
+
+def _named(value: Any, model: str) -> Any:
+    """The same with the served name for each `{model}`, for example in a probe's path."""
+    if isinstance(value, dict):
+        return {key: _named(child, model) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_named(child, model) for child in value]
+    return value.replace("{model}", model) if isinstance(value, str) else value
 
 
 def _merge(under: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

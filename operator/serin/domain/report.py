@@ -243,8 +243,9 @@ def _selector(world: World, serving: list[RevisionHash]) -> str:
 
 def _url(world: World) -> str:
     key, gateway = world.intent.key, world.intent.traffic.gateway
-    if gateway is not None and gateway.hostnames:
-        return f"http://{gateway.hostnames[0]}{gateway.path}"
+    hosts = [host for host in (gateway.hostnames if gateway else ()) if not host.startswith("*")]
+    if gateway is not None and hosts:
+        return f"http://{hosts[0]}{gateway.path}"
     port = "" if world.intent.service_port == 80 else f":{world.intent.service_port}"
     return f"http://{key.name}.{key.namespace}.svc{port}"
 

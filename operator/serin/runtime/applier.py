@@ -19,7 +19,7 @@ from serin.domain.intent import Intent
 from serin.domain.names import MODEL_LABEL, Key
 from serin.domain.observed import Observed
 from serin.domain.plan import Guard, Removal, Write
-from serin.kube.errors import Conflict, Forbidden, Invalid, NotFound
+from serin.kube.errors import Conflict, Forbidden, Invalid, NotFound, Request
 from serin.kube.fences import CreateOnly, Exact, Existing, Fence
 
 logger = logging.getLogger(__name__)
@@ -62,18 +62,15 @@ class Store(Protocol):
         ...
 
 
-class NameTaken(Exception):
+class NameTaken(Invalid):
     """A child's name belongs to an object that is not ours."""
 
-    def __init__(self, kind: str, name: str, uid: str) -> None:
-        super().__init__(kind, name, uid)
-        self.kind, self.name, self.uid = kind, name, uid
+    def __init__(self, request: Request, uid: str) -> None:
+        cure = f"rename one of them, or hand it over with the annotation serin.dev/adopt: {uid}"
+        super().__init__(request, f"{request.kind} {request.name} exists and is not Serin's; {cure}")
 
     def __str__(self) -> str:
-        return (
-            f"{self.kind} {self.name} exists and is not Serin's; rename one of them, or hand it over with "
-            f"the annotation serin.dev/adopt: {self.uid}"
-        )
+        return self.detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +110,10 @@ class Applier:
         """Make the writes that may be made now.
 
         Raises:
-            NameTaken, Invalid, Forbidden: The first refusal, after all other writes were made.
+            Invalid, Forbidden: The first refusal, after all other writes were made.
             KubeError: What makes further writes pointless, at once.
         """
-        refused: NameTaken | Invalid | Forbidden | None = None
+        refused: Invalid | Forbidden | None = None
         made, restored, waits = 0, [], []
         for write in writes:
             if refused is not None and write.ahead and write.kind == "Deployment":
@@ -127,7 +124,7 @@ class Applier:
                 continue
             try:
                 await self._write(intent, write)
-            except (NameTaken, Invalid, Forbidden) as error:
+            except (Invalid, Forbidden) as error:
                 refused = refused or error
                 continue
             made += 1
@@ -177,7 +174,7 @@ class Applier:
         uid = found["metadata"]["uid"]
         if uid == intent.requests.adopt or self._is_ours(intent, found):
             return await self._kube.apply(write.manifest, fence=Existing(uid))
-        raise NameTaken(write.kind, write.name, uid)
+        raise NameTaken(Request("apply", write.kind, intent.key.namespace, write.name), uid)
 
     def _is_ours(self, intent: Intent, found: Mapping[str, Any]) -> bool:
         """Owned by the ModelDeployment or one of its revisions; or labelled, and owned by nobody

@@ -163,6 +163,13 @@ def test_mlserver_is_told_what_to_serve() -> None:
     assert environment(made)["MLSERVER_MODEL_IMPLEMENTATION"] == "mlserver_xgboost.XGBoostModel"
 
 
+def test_mlserver_is_ready_only_with_its_model() -> None:
+    container = rendered(model={"format": "xgboost", "name": "Fraud"})["spec"]["containers"][0]
+
+    asked = {probe: container[probe]["httpGet"]["path"] for probe in ("startupProbe", "readinessProbe")}
+    assert asked == dict.fromkeys(asked, "/v2/models/Fraud/ready")
+
+
 def test_prometheus_is_told_where_to_scrape() -> None:
     assert rendered()["metadata"]["annotations"] == {
         "prometheus.io/scrape": "true",

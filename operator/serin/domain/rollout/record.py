@@ -4,7 +4,7 @@ Names are never used twice, so that a person's request for one attempt does noth
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from serin.domain.analysis.verdict import Assessment, Counts, SignalAssessment, Verdict
 from serin.domain.intent import Intent
@@ -14,6 +14,8 @@ from serin.domain.status import CountsStatus, Rejection, Rollout
 
 NUMBERED = re.compile(r"(?P<of>.+)\.(?P<number>[0-9]{1,9})")
 """An attempt's name: the revision's, and the number of the attempt at it."""
+FARTHEST = 1_000_000
+"""Requests for attempts beyond this are nobody's: counting on from them would outgrow `NUMBERED`."""
 
 
 def next_attempt(world: World, revision: RevisionHash) -> str:
@@ -23,11 +25,16 @@ def next_attempt(world: World, revision: RevisionHash) -> str:
     name = revision_name(world.intent, revision)
     earlier = [entry.attempt for entry in world.status.rejected]
     earlier += [entry.attempt for entry in world.status.history]
-    earlier += requested_attempts(world.intent)
     if world.status.rollout:
         earlier.append(world.status.rollout.attempt)
-    known = [found for attempt in earlier if (found := NUMBERED.fullmatch(attempt)) and found["of"] == name]
-    return f"{name}.{max((int(found['number']) for found in known), default=0) + 1}"
+    asked = [number for number in _numbers(name, requested_attempts(world.intent)) if number <= FARTHEST]
+    return f"{name}.{max([*_numbers(name, earlier), *asked], default=0) + 1}"
+
+
+def _numbers(name: str, attempts: Iterable[str]) -> list[int]:
+    """Which attempts at a revision are among these."""
+    found = [NUMBERED.fullmatch(attempt) for attempt in attempts]
+    return [int(one["number"]) for one in found if one is not None and one["of"] == name]
 
 
 def requested_attempts(intent: Intent) -> Iterator[str]:
