@@ -24,7 +24,7 @@ from serin.domain.names import Key
 from serin.domain.observed import Observed
 from serin.domain.plan import Removal, Scene, Write, collides, plan, removals
 from serin.domain.render import render_template
-from serin.domain.report import course_changed, status_of
+from serin.domain.report import status_of
 from serin.domain.rollout.machine import advance
 from serin.domain.rollout.questions import changes_router
 from serin.domain.rollout.rebuild import recovered
@@ -32,6 +32,7 @@ from serin.domain.rollout.world import Decision, Memo, Notice, Reason, World
 from serin.domain.routers.choice import ROUTERS
 from serin.domain.status import Status
 from serin.domain.trial import trial_request
+from serin.domain.urgency import course_changed
 from serin.kube.errors import Forbidden, Invalid
 from serin.runtime.applier import Applier, NameTaken
 from serin.runtime.applier import Kube as Writes

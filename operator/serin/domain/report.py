@@ -1,10 +1,7 @@
-"""`.status` as a whole, made from a decision; and how urgent it is to write it (`design.md` 3, status
-chatter).
-"""
+"""`.status` as a whole, made from a decision. How urgent it is to write it is `urgency`."""
 
 from collections.abc import Mapping
 from datetime import datetime
-from enum import IntEnum
 
 from serin.domain.analysis.policy import Mode
 from serin.domain.analysis.verdict import Assessment, SignalAssessment
@@ -30,18 +27,6 @@ from serin.domain.status import (
     State,
     Status,
 )
-
-
-class Urgency(IntEnum):
-    """How long a difference between two statuses may wait to be written."""
-
-    NONE = 0
-    WORDS = 1
-    """Evidence and messages: once a minute."""
-    COUNTS = 2
-    """Numbers of pods: every ten seconds."""
-    TRANSITION = 3
-    """At once."""
 
 
 def status_of(world: World, decision: Decision, row: Standing | None = None) -> Status:
@@ -109,22 +94,6 @@ def _resolved(world: World) -> Resolved:
     )
 
 
-def urgency(before: Status, after: Status) -> Urgency:
-    """How urgent the most urgent difference is."""
-    if _essence(before) != _essence(after):
-        return Urgency.TRANSITION
-    if _numbers(before) != _numbers(after):
-        return Urgency.COUNTS
-    if _without_confirmation(before) != _without_confirmation(after):
-        return Urgency.WORDS
-    return Urgency.NONE
-
-
-def course_changed(before: Status, after: Status) -> bool:
-    """Whether what the state machine remembers differs: that must be written before anything it leads to."""
-    return _remembered(before) != _remembered(after)
-
-
 def sentence(world: World, decision: Decision) -> str:
     """One line for a person: what is going on, the numbers it rests on, what comes next."""
     stable = revision_name(world.intent, decision.stable) if decision.stable else None
@@ -143,7 +112,7 @@ def sentence(world: World, decision: Decision) -> str:
         return f"{canary} is deployed for the first time{waiting}"
     match rollout.state:
         case State.STEPPING:
-            weight = (decision.weights or {}).get(canary_of(world.intent, rollout), 0)
+            weight = _weights(world, decision).get(canary_of(world.intent, rollout), 0)
             return f"canary {canary} at {weight} %{waiting}"
         case State.BAKING:
             before = rollout.previous.revision if rollout.previous else stable
@@ -154,47 +123,6 @@ def sentence(world: World, decision: Decision) -> str:
             return f"canary {canary} takes all traffic{waiting}"
         case _:
             return f"canary {canary} is getting ready beside {stable}{waiting}"
-
-
-def _without_confirmation(status: Status) -> Status:
-    """The time of confirmation is carried by other writes: losing it in a restart only costs time."""
-    if status.rollout is None:
-        return status
-    return status.model_copy(update={"rollout": status.rollout.model_copy(update={"confirmed_at": None})})
-
-
-def _essence(status: Status) -> object:
-    """What a waiter acts on."""
-    return (
-        _remembered(status),
-        status.observed_generation,
-        status.phase,
-        status.url,
-        status.selector,
-        status.resolved,
-        status.stable and (status.stable.revision, status.stable.weight),
-        status.canary and (status.canary.revision, status.canary.weight),
-        [(entry.type, entry.status, entry.reason, entry.observed_generation) for entry in status.conditions],
-    )
-
-
-def _remembered(status: Status) -> object:
-    return (
-        _without_confirmation(status).rollout,
-        status.stable and status.stable.revision,
-        [(entry.hash, entry.attempt) for entry in status.rejected],
-        [entry.attempt for entry in status.history],
-    )
-
-
-def _numbers(status: Status) -> object:
-    return (
-        status.replicas,
-        status.ready_replicas,
-        status.stable,
-        status.canary,
-        status.analysis and [(signal.canary, signal.stable) for signal in status.analysis.signals],
-    )
 
 
 def _weights(world: World, decision: Decision) -> Mapping[RevisionHash, int]:

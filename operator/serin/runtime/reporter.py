@@ -1,6 +1,6 @@
 """Writes `.status` and Events: what people and waiters read, and what the state machine remembers by.
 
-What a waiter acts on is written at once; numbers and sentences alone wait (`domain.report`). The
+What a waiter acts on is written at once; numbers and sentences alone wait (`domain.urgency`). The
 resourceVersion of the object that was decided on goes along, so that a status is never written over a newer
 spec (I12).
 """
@@ -14,9 +14,10 @@ from pydantic import ValidationError
 
 from serin.domain.conditions import Standing
 from serin.domain.names import KIND, Key
-from serin.domain.report import Urgency, refused_status, urgency
+from serin.domain.report import refused_status
 from serin.domain.rollout.world import Notice
 from serin.domain.status import Status
+from serin.domain.urgency import Urgency, urgency
 
 logger = logging.getLogger(__name__)
 
