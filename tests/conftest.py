@@ -39,6 +39,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAME",
         help="run the tests that need a cluster on an existing one, by its context",
     )
+    more = parser.getgroup("with --kube-context")
+    more.addoption(
+        "--prometheus", metavar="URL", help="as reached from here; needed if no operator runs there"
+    )
+    more.addoption("--scrape-seconds", type=int, default=15, help="the interval of that Prometheus")
+    more.addoption("--gateway", metavar="NAMESPACE/NAME", help="a Gateway, or none; default: the first")
+    more.addoption(
+        "--gateway-url", metavar="URL", help="where it is reached from here, if not at its own address"
+    )
 
 
 def pytest_configure() -> None:

@@ -1,18 +1,29 @@
-"""The demo's story on the cluster of the tests: a real MLServer is replaced under traffic, and watched."""
+"""The demo's story, watched: a real MLServer is replaced under traffic, and a broken model taken back.
 
+Told on the cluster of this machine, or with `--kube-context` on any other, with the operator that runs there
+or one started from here.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
+from tests.cluster.api import Api
+from tests.cluster.binaries import Missing
 from tests.cluster.cluster import Cluster
 from tests.cluster.envoy import Envoy
 from tests.cluster.gateway import Gateway
 from tests.cluster.modelserver import environment
-from tests.demo import models, summary
+from tests.demo import models, summary, there
 from tests.demo.here import HOST, GatewayWitness
 from tests.demo.record import Record
 from tests.demo.story import Stage, Story
 from tests.demo.users import Address
+from tests.e2e.unhurried import Promotion
 from tests.invariants.rules import shortfalls
 from tests.invariants.story import story as told
 from tests.invariants.watcher import Watcher
@@ -20,21 +31,19 @@ from tests.stage.operator import Operator
 
 ENOUGH = 5000
 
-pytestmark = pytest.mark.usefixtures("unhurried")
 
-
-async def test_a_real_model_server_is_replaced_unnoticed_and_a_broken_model_taken_back(
+@pytest.fixture
+def here(
     cluster: Cluster,
     envoy: Envoy,
     gateway: Gateway,
     serin: Operator,
     place: str,
-    watcher: Watcher,
-    tmp_path: Path,
-) -> None:
-    installed = environment.ready()
-    cluster.images[environment.IMAGE] = installed.image
-    stage = Stage(
+    unhurried: asyncio.Task[Promotion],
+) -> Stage:
+    """The cluster of this machine."""
+    cluster.images[environment.IMAGE] = environment.ready().image
+    return Stage(
         api=cluster.api,
         namespace=place,
         manifest=models.MANIFEST.read_text(),
@@ -42,16 +51,54 @@ async def test_a_real_model_server_is_replaced_unnoticed_and_a_broken_model_take
         witness=GatewayWitness(gateway, cluster.folder / "access.log"),
         routes=True,
     )
-    trained = await models.trained(installed.python, tmp_path)
-    async with Record(cluster.api, place, routes=True) as record:
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def elsewhere(pytestconfig: pytest.Config, tmp_path: Path) -> AsyncIterator[Stage]:
+    """The cluster that a kube context names."""
+    given = pytestconfig.option
+    options = there.Options(
+        context=given.kube_context,
+        namespace="serin-e2e",
+        prometheus=given.prometheus,
+        scrape_seconds=given.scrape_seconds,
+        gateway=given.gateway,
+        url=given.gateway_url,
+        keep=False,
+    )
+    async with AsyncExitStack() as stack:
+        try:
+            found = await there.stage(stack, options, folder=tmp_path, say=print)
+        except Missing as missing:
+            pytest.fail(str(missing), pytrace=False)
+        yield found
+
+
+@pytest.fixture
+def stage(request: pytest.FixtureRequest, kube_context: str | None) -> Stage:
+    """Where the story is told."""
+    found = request.getfixturevalue("elsewhere" if kube_context else "here")
+    assert isinstance(found, Stage)
+    return found
+
+
+async def test_a_real_model_server_is_replaced_unnoticed_and_a_broken_model_taken_back(
+    api: Api, stage: Stage, tmp_path: Path
+) -> None:
+    trained = await models.trained(environment.ready().python, tmp_path)
+    async with (
+        Watcher(api, stage.namespace) as watcher,
+        Record(api, stage.namespace, routes=stage.routes) as record,
+    ):
         story = Story(stage, trained, record)
         await story.tell(print)
         end = await summary.concluded(story)
+        verdict = await watcher.verdict(models.NAME)
 
-    verdict = await watcher.verdict(models.NAME)
-    print("\n".join(told(watcher.history_of(models.NAME))), f"\n{end}")
+    history = watcher.history_of(models.NAME)
+    print("\n".join(told(history)), f"\n{end}")
     assert summary.problems(story.chapters, end) == []
     assert end.sent >= ENOUGH
     assert verdict == []
     second = next(one for one in story.chapters if one.version == "2")
-    assert list(shortfalls(watcher.history_of(models.NAME), since=second.began)) == []
+    assert list(shortfalls(history, since=second.began)) == []

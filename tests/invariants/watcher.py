@@ -52,6 +52,7 @@ class Watcher:
     def __init__(self, api: Api, namespace: str) -> None:
         self._api, self._namespace = api, namespace
         self._seen: dict[tuple[str, int], Seen] = {}
+        self._kinds = dict(KINDS)
         self._live: dict[str, dict[str, int]] = {kind: {} for kind in KINDS}
         self._synced: set[str] = set()
 
@@ -59,7 +60,7 @@ class Watcher:
         await until(self._listable, within=ARRIVE_WITHIN, what="an answer to a list of every kind")
         self._tasks = [
             asyncio.create_task(self._follow(kind, resource), name=f"watcher {kind}")
-            for kind, resource in KINDS.items()
+            for kind, resource in self._kinds.items()
         ]
         await until(self._complete, within=ARRIVE_WITHIN, what="the first list of every kind")
         return self
@@ -100,7 +101,7 @@ class Watcher:
     async def settled(self) -> None:
         """Wait until everything the server has was seen."""
         await self._complete()
-        for kind, resource in KINDS.items():
+        for kind, resource in self._kinds.items():
 
             async def difference(kind: str = kind, resource: Resource = resource) -> object:
                 there = _versions(await self._api.list(resource, self._namespace))
@@ -121,21 +122,25 @@ class Watcher:
         return [str(violation) for violation in violations(self.history_of(model))]
 
     async def _listable(self) -> bool:
-        """The first lists of a kind whose CRD is new are put off by the server, with 429."""
-        try:
-            for resource in KINDS.values():
+        """The first lists of a kind whose CRD is new are put off by the server, with 429. Only the Gateway
+        API's may be missing.
+        """
+        for kind, resource in list(self._kinds.items()):
+            try:
                 await self._api.list(resource, self._namespace)
-        except ApiError as error:
-            if error.code != 429:
-                raise
-            return False
+            except ApiError as error:
+                if error.code == 429:
+                    return False
+                if error.code != 404 or kind != "HTTPRoute":
+                    raise
+                del self._kinds[kind]
         return True
 
     async def _complete(self) -> bool:
         for task in self._tasks:
             if task.done():
                 task.result()
-        return self._synced == set(KINDS)
+        return self._synced == set(self._kinds)
 
     async def _follow(self, kind: str, resource: Resource) -> None:
         async for change in self._api.watch(resource, self._namespace):
