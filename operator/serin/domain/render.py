@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from serin.catalogue.loader import Runtime
 from serin.domain.intent import Intent, RevisionIntent
+from serin.domain.manifests import SERVER
 from serin.domain.names import MODEL_LABEL, REVISION_LABEL
 
-MODEL_CONTAINER: Final = "model"
 MODEL_PATH: Final = "/mnt/models"
 
 _MODEL_VOLUME: Final = "model"
@@ -69,7 +69,7 @@ def _metadata(name: str, runtime: Runtime) -> dict[str, Any]:
 
 
 def _from_spec(revision: RevisionIntent, runtime: Runtime) -> dict[str, Any]:
-    model: dict[str, Any] = {"name": MODEL_CONTAINER}
+    model: dict[str, Any] = {"name": SERVER}
     environment = {**runtime.environment, **runtime.formats.get(revision.format, {})}
     if environment:
         model["env"] = [
