@@ -56,6 +56,14 @@ class Previous(Wire):
     until: Moment
 
 
+class SignalPin(Wire):
+    """What a signal's tests rest on, learnt before they began."""
+
+    name: Name
+    phi: Figure = Field(description="How much more bad requests vary than independent ones would.")
+    usual: Figure = Field(description="The stable revision's share of bad requests before.")
+
+
 class Shift(Wire):
     """A change of the canary's weight: what happened between the two times is not counted as evidence."""
 
@@ -103,6 +111,10 @@ class Rollout(Wire):
     )
     policy_hash: Name | None = None
     analysis_start: Moment | None = None
+    pins: Annotated[list[SignalPin], Field(max_length=16)] = Field(
+        default_factory=list,
+        description="What the judge learnt before the comparison, never estimated again.",
+    )
     reason: Words | None = Field(default=None, description="Why the attempt is being rolled back.")
 
 
@@ -132,7 +144,15 @@ class SignalStatus(Wire):
     canary: CountsStatus
     stable: CountsStatus
     ratio: Figure | None = None
+    ratio_lower: Figure | None = Field(
+        default=None, description="The true ratio is surely not below this, nor above ratioUpper."
+    )
+    ratio_upper: Figure | None = None
+    since: Moment | None = Field(
+        default=None, description="The bounds speak of the time since; the ratio has changed."
+    )
     evidence: Figure = Field(description="How strongly the data speak for harm; 1 says nothing.")
+    dry_run: bool | None = Field(default=None, description="Shown only, never acted on.")
     note: Words | None = None
 
 
@@ -154,8 +174,12 @@ class Rejection(Wire):
     signal: Name | None = None
     at: Moment
     ratio: Figure | None = None
+    ratio_lower: Figure | None = None
+    ratio_upper: Figure | None = None
     canary: CountsStatus | None = None
     stable: CountsStatus | None = None
+    window: Words | None = Field(default=None, description="The time the numbers are from.")
+    query: Words | None = Field(default=None, description="What a person can ask Prometheus to see them.")
 
 
 class Finished(Wire):

@@ -5,6 +5,7 @@ from typing import Final
 
 from serin.domain.analysis.counters import Arm
 from serin.domain.analysis.request import PodTimes, StepWindow, TrialRequest
+from serin.domain.analysis.verdict import Pin
 from serin.domain.observed import PodView
 from serin.domain.rollout.world import Decision, World, canary_of, revision_name
 from serin.domain.status import Rollout, Shift, State
@@ -33,6 +34,7 @@ def trial_request(world: World, decision: Decision, *, interval: float) -> Trial
         windows=tuple(_window(rollout, shift) for shift in rollout.shifts),
         started=rollout.analysis_start.timestamp(),
         interval=interval,
+        pins={pin.name: Pin(phi=float(pin.phi), usual=float(pin.usual)) for pin in rollout.pins},
     )
 
 

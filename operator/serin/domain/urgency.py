@@ -71,7 +71,10 @@ def _numbers(status: Status) -> object:
 
 
 def _without_confirmation(status: Status) -> Status:
-    """The time of confirmation is carried by other writes: losing it in a restart only costs time."""
+    """The time of confirmation, and what the judge learnt, are carried by other writes: losing them in a
+    restart only costs time.
+    """
     if status.rollout is None:
         return status
-    return status.model_copy(update={"rollout": status.rollout.model_copy(update={"confirmed_at": None})})
+    carried: dict[str, object] = {"confirmed_at": None, "pins": []}
+    return status.model_copy(update={"rollout": status.rollout.model_copy(update=carried)})

@@ -53,10 +53,15 @@ FeedKey = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One series of a matrix answer, samples in the order of time."""
+    """One series of a matrix answer, samples in the order of time.
+
+    Attributes:
+        arm: Whose it is, where whoever brings it knows; None where its labels have to tell.
+    """
 
     labels: Mapping[str, str]
     samples: tuple[Sample, ...]
+    arm: Arm | None = None
 
 
 @dataclass(frozen=True, slots=True)

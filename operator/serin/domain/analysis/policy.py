@@ -39,11 +39,15 @@ class DataPlane:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalPolicy:
-    """One thing that is counted on both arms: requests, and those of them that were bad.
+    """One thing that is compared between the arms. What it counts is one of three.
 
-    Where `at_most` is given, `requests` is a histogram's `_count` and what is bad is every request above that
-    bucket: `within` holds the `_bucket` counter (without `le`) and `at_most` the bucket's upper bound in the
-    metric's own unit.
+    * Requests, and those of them that were `bad`.
+    * Requests, and those slower than a bucket: `requests` is a histogram's `_count`, `within` its `_bucket`
+      (without `le`) and `at_most` the bucket's upper bound in the metric's own unit.
+    * A distribution: `requests` is a histogram's `_count`, `within` its `_bucket`, and `at_most` is None.
+      With `max_shift` no cut of it may move by more than that share, up or down; with `max_slowdown` the
+      canary may take that many times as long as the stable. `native` is the metric where it is a native
+      histogram.
     """
 
     name: str
@@ -51,14 +55,25 @@ class SignalPolicy:
     bad: Counter | None
     within: Counter | None = None
     at_most: float | None = None
+    native: Counter | None = None
     max_ratio: float = 1.25
     max_increase: float = 0.001
     """Share, not points: 0.001 is a tenth of a percentage point."""
+    max_shift: float | None = None
+    """Share of all requests: 0.05 is five percentage points."""
+    max_slowdown: float | None = None
     importance: int = 1
     data_plane: DataPlane | None = None
     """Where the series come from: None for the revision's own pods."""
     required: bool = True
     """Named by the user. A default signal that is missing on both sides is left out; this one holds."""
+    dry_run: bool = False
+    """Judged and shown, but part of no verdict on the whole, and of no other signal's share of the risk."""
+
+    @property
+    def is_distribution(self) -> bool:
+        """Whether a whole histogram is compared, not one kind of bad request."""
+        return self.max_shift is not None or self.max_slowdown is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

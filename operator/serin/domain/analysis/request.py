@@ -4,13 +4,15 @@ The reconciler says it, `Trial` judges by it, and `prom` asks for the series tha
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import inf
 from typing import Final, NamedTuple
 
 from serin.domain.analysis.counters import Arm, Role
 from serin.domain.analysis.dispersion import LONGEST_HISTORY
 from serin.domain.analysis.policy import Counter, DataPlane, Policy
+from serin.domain.analysis.verdict import Pin
 
 LONGEST_PREFIX: Final = 58
 """The API server cuts the beginning of a generated name to so many characters, and adds five at random."""
@@ -33,13 +35,13 @@ class StepWindow:
 
     Attributes:
         step: Index of the step.
-        weight: The canary's share in percent.
+        weight: The canary's share in percent; None where nobody can know it.
         written: When the route was written, in Unix seconds.
         settled: When the router had it, propagation included; None: not yet.
     """
 
     step: int
-    weight: int
+    weight: float | None
     written: float
     settled: float | None
 
@@ -88,6 +90,7 @@ class TrialRequest:
         windows: Every change of weight of this attempt, oldest first; at least the one of `step`.
         started: When the analysis began; what happened in the hour before is history.
         interval: The scrape interval, in seconds.
+        pins: By signal, what an earlier process learnt before the comparison began; it is not learnt again.
     """
 
     attempt: str
@@ -101,6 +104,7 @@ class TrialRequest:
     started: float
     interval: float
     labels: LabelNames = LabelNames()
+    pins: Mapping[str, Pin] = field(default_factory=dict)
 
     @property
     def history_from(self) -> float:

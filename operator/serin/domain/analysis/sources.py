@@ -52,14 +52,13 @@ class Sources:
 
     def hear(self, request: TrialRequest, order: int, asked: Asked, *, series: Series) -> None:
         """Take in one series of the answer to the query of that number; of a stranger's, nothing."""
-        arm = _arm(request, asked, series.labels)
+        arm = series.arm or _arm(request, asked, series.labels)
         if arm is None:
             return
         key = self._key(series.labels, request.labels, proxy=asked.data_plane is not None)
         if key not in self._sources:
-            pod, owner = (
-                (series.labels[request.labels.pod], arm) if asked.data_plane is None else (None, None)
-            )
+            named = series.labels.get(request.labels.pod) or series.labels.get("instance", "")
+            pod, owner = (named, arm) if asked.data_plane is None else (None, None)
             self._sources[key] = Source(Target(interval=self.interval), pod, owner)
             self._scraping[key] = set(ALWAYS_OF_SCRAPING)
         cell = Cell(asked.channel.signal, asked.channel.role, arm)

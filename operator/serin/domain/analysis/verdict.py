@@ -21,6 +21,19 @@ class Counts:
     bad: float
 
 
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """What was learnt of a signal before the comparison began, and is never estimated again.
+
+    Attributes:
+        phi: Dispersion of bad requests among the stable's pods; 1 is that of independent ones.
+        usual: The stable's bad share, which chose the margins.
+    """
+
+    phi: float
+    usual: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalAssessment:
     """One signal's verdict.
@@ -28,6 +41,11 @@ class SignalAssessment:
     Attributes:
         log_evidence: Natural logarithm of the harm test's e-value, before weighting.
         ratio: Canary's bad share over the stable's; None without bad events on the stable.
+        lower, upper: Bounds on the true ratio that hold at all times together; None where nothing bounds it.
+        since: Unix seconds from which on the bounds speak, where the ratio has changed within the rollout;
+            None for all of it.
+        pin: What the signal's tests rest on; None before they begin.
+        dry_run: Shown only: no part of the whole verdict.
         note: What a person should know next, for example what could be detected by when.
     """
 
@@ -39,6 +57,11 @@ class SignalAssessment:
     log_safety: float
     ratio: float | None
     note: str
+    lower: float | None = None
+    upper: float | None = None
+    since: float | None = None
+    pin: Pin | None = None
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

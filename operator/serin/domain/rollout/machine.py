@@ -11,7 +11,7 @@ from datetime import timedelta
 from serin.domain.rollout import course as to
 from serin.domain.rollout.course import Course
 from serin.domain.rollout.interruptions import interruption
-from serin.domain.rollout.questions import STABLE_DOWN, drain_ends, is_paused
+from serin.domain.rollout.questions import STABLE_DOWN, drain_ends, is_paused, word_on
 from serin.domain.rollout.shape import Shape, canary_pods, shape
 from serin.domain.rollout.states import STATES, Turn, idle
 from serin.domain.rollout.world import Decision, Memo, World, canary_of
@@ -28,6 +28,7 @@ def advance(world: World) -> Decision:
         paused = is_paused(world, rollout)
         course = replace(course, rollout=to.with_pause(rollout, paused=paused, now=world.now))
         course = to.repinned(world, course)
+        course = replace(course, rollout=to.with_pins(course.attempt, word_on(world, course.attempt)))
     turn = _turn(world, course)
     if course.rollout is not None and turn.course.rollout is None:
         # What follows an attempt is decided with its end, or a waiter would see a Ready that is not meant.

@@ -1,0 +1,1 @@
+"""The judge without a cluster: on recorded samples, and on simulated traffic."""
