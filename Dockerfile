@@ -24,7 +24,9 @@ LABEL org.opencontainers.image.title="serin" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /opt/serin /opt/serin
-ENV PATH=/opt/serin/bin:$PATH \
+# The judge's arrays are short: threads for them would only cost memory.
+ENV OPENBLAS_NUM_THREADS=1 \
+    PATH=/opt/serin/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 WORKDIR /tmp
