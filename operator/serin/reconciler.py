@@ -164,7 +164,7 @@ class Reconciler:
         """What the spec asks for; what it asked for last where it cannot be followed; None if it never
         could.
         """
-        asked = intent_of(model)
+        asked = intent_of(model, self._catalogue)
         if isinstance(asked, InvalidSpec):
             kept.refusal = refused(Reason.INVALID_SPEC, asked.message)
             return _last_good(model, kept)

@@ -98,11 +98,43 @@ BREAKS_A_RULE: dict[str, tuple[Object, str]] = {
     ),
     "counters and a preset": (
         model(analysis=with_signal(requests="a_total", bad="b_total", slowerThanMilliseconds=500)),
-        "spec.analysis.signals[0]: Invalid value: slowerThanMilliseconds and dataPlane choose a preset",
+        "spec.analysis.signals[0]: Invalid value: requests and bad are a signal by themselves",
+    ),
+    "counters and a histogram": (
+        model(analysis=with_signal(requests="a_total", bad="b_total", histogram="a_bucket")),
+        "spec.analysis.signals[0]: Invalid value: requests and bad are a signal by themselves",
+    ),
+    "counters and a shift": (
+        model(analysis=with_signal(requests="a_total", bad="b_total", maxShift="0.05")),
+        "spec.analysis.signals[0]: Invalid value: requests and bad are a signal by themselves",
     ),
     "a signal that says nothing": (
         model(analysis=with_signal("scores")),
         "spec.analysis.signals[0].name: Invalid value: name it errors (or end the name in -errors)",
+    ),
+    "two questions in one signal": (
+        model(analysis=with_signal("scores", histogram="a_bucket", maxShift="0.05", maxSlowdown="1.2")),
+        "spec.analysis.signals[0]: Invalid value: slowerThanMilliseconds, maxShift and maxSlowdown are three",
+    ),
+    "a limit and a slowdown": (
+        model(analysis=with_signal("latency", slowerThanMilliseconds=500, maxSlowdown="1.2")),
+        "spec.analysis.signals[0]: Invalid value: slowerThanMilliseconds, maxShift and maxSlowdown are three",
+    ),
+    "a shift of nothing": (
+        model(analysis=with_signal("scores", maxShift="0.05")),
+        "spec.analysis.signals[0].maxShift: Invalid value: there is no preset for what a model predicts",
+    ),
+    "a histogram of one's own at the proxy": (
+        model(analysis=with_signal("scores", histogram="a_bucket", dataPlane="Envoy")),
+        "spec.analysis.signals[0].histogram: Invalid value: a histogram of your own is read from the pods",
+    ),
+    "a ratio of bad requests for a distribution": (
+        model(analysis=with_signal("latency", maxSlowdown="1.2", maxRatio="2")),
+        "spec.analysis.signals[0]: Invalid value: maxRatio and maxIncreasePoints are margins of bad requests",
+    ),
+    "points for a histogram alone": (
+        model(analysis=with_signal("scores", histogram="a_bucket", maxIncreasePoints="1")),
+        "spec.analysis.signals[0]: Invalid value: maxRatio and maxIncreasePoints are margins of bad requests",
     ),
 }
 BREAKS_A_BOUND: dict[str, tuple[Object, str]] = {
@@ -119,6 +151,26 @@ BREAKS_A_BOUND: dict[str, tuple[Object, str]] = {
         'spec.analysis.maxFalseRollbackRate: Invalid value: "0.0"',
     ),
     "a ratio below one": (model(analysis=with_signal(maxRatio="0.9")), "signals[0].maxRatio"),
+    "a shift below a point": (
+        model(analysis=with_signal("scores", histogram="a_bucket", maxShift="0.009")),
+        'spec.analysis.signals[0].maxShift: Invalid value: "0.009"',
+    ),
+    "a shift of most requests": (
+        model(analysis=with_signal("scores", histogram="a_bucket", maxShift="0.51")),
+        'spec.analysis.signals[0].maxShift: Invalid value: "0.51"',
+    ),
+    "a slowdown within the noise": (
+        model(analysis=with_signal("latency", maxSlowdown="1.049")),
+        'spec.analysis.signals[0].maxSlowdown: Invalid value: "1.049"',
+    ),
+    "a slowdown beyond all bounds": (
+        model(analysis=with_signal("latency", maxSlowdown="10.1")),
+        'spec.analysis.signals[0].maxSlowdown: Invalid value: "10.1"',
+    ),
+    "a data plane in small letters": (
+        model(analysis=with_signal(dataPlane="envoy")),
+        'spec.analysis.signals[0].dataPlane: Invalid value: "envoy"',
+    ),
     "certainty": (model(analysis={"promote": {"confidence": "1"}}), "spec.analysis.promote.confidence"),
     "a scheme not built": (
         model(model={"format": "sklearn", "uri": "s3://models/iris"}),
@@ -174,6 +226,10 @@ ACCEPTED: dict[str, Object] = {
                 {"name": "latency", "slowerThanMilliseconds": 500},
                 {"name": "gateway-errors", "dataPlane": "Envoy", "importance": 2},
                 {"name": "fallbacks", "requests": "a_total", "bad": 'a_total{outcome="fallback"}'},
+                {"name": "slowdown", "maxSlowdown": "1.05", "dryRun": True},
+                {"name": "scores", "histogram": 'score_bucket{model="fraud"}', "maxShift": "0.5"},
+                {"name": "answers", "histogram": "answer_length"},
+                {"name": "own-latency", "histogram": "took_seconds_bucket", "slowerThanMilliseconds": 300},
             ]
         }
     ),

@@ -4,19 +4,27 @@ The numbers are decimal text, and increases are percentage points. What the sign
 worked out in `signals`, from the catalogue.
 """
 
-from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from pydantic import Field, StrictInt
+from pydantic import Field, StrictBool, StrictInt
 
-from serin.api.spelling import Confidence, Label, Points, PositivePoints, Ratio, Risk, Rule, Spelled
+from serin.api.spelling import (
+    Confidence,
+    Label,
+    Points,
+    PositivePoints,
+    ProperName,
+    Ratio,
+    Risk,
+    Rule,
+    Shift,
+    Slowdown,
+    Spelled,
+)
 from serin.domain.analysis.policy import Mode
 
-
-class DataPlane(StrEnum):
-    """Proxies whose metrics the catalogue knows."""
-
-    ENVOY = "Envoy"
+Metric = Annotated[str, Field(min_length=1, max_length=512)]
+"""A metric name and label matchers, as PromQL writes them."""
 
 
 class Promotion(Spelled):
@@ -33,43 +41,97 @@ class Promotion(Spelled):
     """Canary requests at each step before it may end, however clear the evidence."""
 
 
-_CUSTOM = "a pair of counters is whole: give both requests and bad, or neither"
-_ONE_KIND = (
-    "slowerThanMilliseconds and dataPlane choose a preset; leave them out where requests and bad are given"
+def _compares_distribution(signal: "Signal") -> bool:
+    return (
+        signal.max_shift is not None
+        or signal.max_slowdown is not None
+        or (signal.histogram is not None and signal.slower_than_milliseconds is None)
+    )
+
+
+def _asks(signal: "Signal") -> int:
+    """How many questions about a histogram are asked."""
+    asked = (signal.slower_than_milliseconds, signal.max_shift, signal.max_slowdown)
+    return sum(one is not None for one in asked)
+
+
+def _is_preset_of_errors(signal: "Signal") -> bool:
+    return signal.name == "errors" or signal.name.endswith("-errors")
+
+
+_PAIR = Rule(
+    cel="has(self.requests) == has(self.bad)",
+    holds=lambda signal: (signal.requests is None) == (signal.bad is None),
+    message="a pair of counters is whole: give both requests and bad, or neither",
 )
-_KNOWN = "name it errors (or end the name in -errors), or give slowerThanMilliseconds, or requests and bad"
+_ONE_SOURCE = Rule(
+    cel="!has(self.requests) || !(has(self.slowerThanMilliseconds) || has(self.dataPlane)"
+    " || has(self.histogram) || has(self.maxShift) || has(self.maxSlowdown))",
+    holds=lambda signal: (
+        signal.requests is None
+        or (signal.data_plane is None and signal.histogram is None and not _asks(signal))
+    ),
+    message="requests and bad are a signal by themselves; leave dataPlane, histogram,"
+    " slowerThanMilliseconds, maxShift and maxSlowdown out",
+)
+_ONE_QUESTION = Rule(
+    cel="[has(self.slowerThanMilliseconds), has(self.maxShift), has(self.maxSlowdown)]"
+    ".filter(given, given).size() <= 1",
+    holds=lambda signal: _asks(signal) <= 1,
+    message="slowerThanMilliseconds, maxShift and maxSlowdown are three questions; make a signal of each",
+)
+_ONE_HISTOGRAM = Rule(
+    cel="!has(self.histogram) || !has(self.dataPlane)",
+    holds=lambda signal: signal.histogram is None or signal.data_plane is None,
+    message="a histogram of your own is read from the pods; leave dataPlane or histogram out",
+    field="histogram",
+)
+_SHIFT_OF = Rule(
+    cel="!has(self.maxShift) || has(self.histogram)",
+    holds=lambda signal: signal.max_shift is None or signal.histogram is not None,
+    message="there is no preset for what a model predicts; name the histogram",
+    field="maxShift",
+)
+_MARGIN = Rule(
+    cel="!(has(self.maxRatio) || has(self.maxIncreasePoints))"
+    " || !(has(self.maxShift) || has(self.maxSlowdown) || (has(self.histogram) && !has(self.slowerThanMilliseconds)))",
+    holds=lambda signal: (
+        (signal.max_ratio is None and signal.max_increase_points is None)
+        or not _compares_distribution(signal)
+    ),
+    message="maxRatio and maxIncreasePoints are margins of bad requests; the margin of a distribution is"
+    " maxShift or maxSlowdown",
+)
+_KNOWN = Rule(
+    cel="has(self.requests) || has(self.bad) || has(self.slowerThanMilliseconds) || has(self.histogram)"
+    " || has(self.maxShift) || has(self.maxSlowdown)"
+    " || self.name == 'errors' || self.name.endsWith('-errors')",
+    holds=lambda signal: (
+        signal.requests is not None
+        or signal.bad is not None
+        or signal.histogram is not None
+        or _asks(signal) > 0
+        or _is_preset_of_errors(signal)
+    ),
+    message="name it errors (or end the name in -errors), or give slowerThanMilliseconds, maxSlowdown,"
+    " a histogram, or requests and bad",
+    field="name",
+)
 
 
 class Signal(Spelled):
-    """Something that is counted on both revisions: requests, and the bad ones among them."""
+    """Something that is counted on both revisions: requests and the bad ones among them, or how long they
+    take, or what is answered.
+    """
 
     rules: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            cel="has(self.requests) == has(self.bad)",
-            holds=lambda signal: (signal.requests is None) == (signal.bad is None),
-            message=_CUSTOM,
-        ),
-        Rule(
-            cel="!has(self.requests) || !(has(self.slowerThanMilliseconds) || has(self.dataPlane))",
-            holds=lambda signal: (
-                signal.requests is None
-                or (signal.slower_than_milliseconds is None and signal.data_plane is None)
-            ),
-            message=_ONE_KIND,
-        ),
-        Rule(
-            cel="has(self.requests) || has(self.bad) || has(self.slowerThanMilliseconds)"
-            " || self.name == 'errors' || self.name.endsWith('-errors')",
-            holds=lambda signal: (
-                signal.requests is not None
-                or signal.bad is not None
-                or signal.slower_than_milliseconds is not None
-                or signal.name == "errors"
-                or signal.name.endswith("-errors")
-            ),
-            message=_KNOWN,
-            field="name",
-        ),
+        _PAIR,
+        _ONE_SOURCE,
+        _ONE_QUESTION,
+        _ONE_HISTOGRAM,
+        _SHIFT_OF,
+        _MARGIN,
+        _KNOWN,
     )
 
     name: Label
@@ -77,23 +139,39 @@ class Signal(Spelled):
     metrics."""
     slower_than_milliseconds: Annotated[StrictInt, Field(ge=1, le=3_600_000)] | None = None
     """Makes this a latency signal: a request that takes longer is bad. Must be a bucket boundary of the
-    runtime's histogram, because between boundaries nothing is known."""
-    data_plane: DataPlane | None = None
+    histogram, because between boundaries nothing is known."""
+    max_slowdown: Slowdown | None = None
+    """Makes this a latency signal without a limit to choose: the canary may take this many times as long as
+    the stable, at every part of the distribution. From 1.05 to 10; "1.2" is a fifth slower. Needs buckets
+    that are at most this far apart, best a native histogram."""
+    max_shift: Shift | None = None
+    """Makes this a signal about what the model answers: no cut of the histogram may move by more than this
+    share of all requests, up or down. From 0.01 to 0.5; "0.05", five percentage points, where only the
+    histogram is given."""
+    histogram: Metric | None = None
+    """A histogram of your own, as PromQL writes it: the name of its _bucket series, or of a native histogram,
+    and label matchers. Namespace and pod are added. By itself it is compared as maxShift says; with
+    maxSlowdown or slowerThanMilliseconds it stands for the runtime's."""
+    data_plane: ProperName | None = None
     """Count at the proxy in front of the models and not at the model server: it sees timeouts and crashes
-    too. Envoy needs one cluster per revision Service, named so in its metrics."""
-    requests: Annotated[str, Field(min_length=1, max_length=512)] | None = None
+    too. A name in the catalogue: Envoy, Istio, NGINX, Traefik. The proxy must tell the Services of the
+    revisions apart in its metrics."""
+    requests: Metric | None = None
     """A counter of your own, as PromQL writes it: a metric name and label matchers. Namespace and pod are
     added."""
-    bad: Annotated[str, Field(min_length=1, max_length=512)] | None = None
+    bad: Metric | None = None
     """The counter of the bad ones among them, for example app_predictions_total{outcome="fallback"}."""
     max_ratio: Ratio | None = None
     """The canary may be this many times as bad as the stable and still count as healthy. Default 1.25; 1.5
     for latency, which differs more between healthy pods."""
-    max_increase_points: Points = "0.1"
-    """So many percentage points more than the stable's share still count as healthy."""
+    max_increase_points: Points | None = None
+    """So many percentage points more than the stable's share still count as healthy. Default 0.1."""
     importance: Annotated[StrictInt, Field(ge=1, le=10)] = 1
     """The share of the false rollback rate this signal may use, relative to the others: a higher one is found
     sooner."""
+    dry_run: StrictBool = False
+    """Judged and shown in status, Events and metrics, but never acts: neither rolls back nor keeps a step
+    waiting. The way to try a signal."""
 
 
 class Analysis(Spelled):

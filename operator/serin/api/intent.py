@@ -28,17 +28,19 @@ from serin.domain.names import (
 )
 
 
-def intent_of(raw: Mapping[str, Any]) -> Intent | InvalidSpec:
-    """What the object asks for. Never raises for what a person wrote."""
+def intent_of(raw: Mapping[str, Any], catalogue: Catalogue | None = None) -> Intent | InvalidSpec:
+    """What the object asks for. Never raises for what a person wrote. Names are looked up in the catalogue
+    that comes with Serin where none is given.
+    """
     try:
         asked = ModelDeployment.model_validate(raw)
     except ValidationError as error:
         return first_fault(error)
-    catalogue = builtin()
+    catalogue = catalogue or builtin()
     runtime = _runtime(asked.spec, catalogue)
     if isinstance(runtime, InvalidSpec):
         return runtime
-    signals = signals_of(asked.spec.analysis, runtime, catalogue)
+    signals = signals_of(asked.spec.analysis, runtime, catalogue, namespace=asked.metadata.namespace)
     if isinstance(signals, InvalidSpec):
         return signals
     return _intent(asked, runtime, signals)

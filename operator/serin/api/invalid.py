@@ -62,12 +62,25 @@ def invalid(path: str, need: str, *, found: object = None) -> InvalidSpec:
 
 def first_fault(error: ValidationError) -> InvalidSpec:
     """The first of the faults, in the order of the fields, and how many more there are."""
-    faults = error.errors(include_url=False)
+    faults = _own(error.errors(include_url=False))
     fault = _in_words(faults[0])
     more = len(faults) - 1
     if not more:
         return fault
     return InvalidSpec(fault.path, f"{fault.message} (and {more} more)")
+
+
+def _own(faults: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Without the lists that are too short only because an entry is at fault, and so not counted."""
+    places = [fault["loc"] for fault in faults]
+
+    def echoes(fault: ErrorDetails) -> bool:
+        place = fault["loc"]
+        return fault["type"] == "too_short" and any(
+            other[: len(place)] == place and len(other) > len(place) for other in places
+        )
+
+    return [fault for fault in faults if not echoes(fault)]
 
 
 def _in_words(fault: ErrorDetails) -> InvalidSpec:

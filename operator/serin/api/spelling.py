@@ -86,11 +86,14 @@ _POINTS = r"^(0|[1-9][0-9]?)(\.[0-9]{1,6})?$"
 _POSITIVE_POINTS = r"^(0\.0{0,5}[1-9][0-9]{0,5}|[1-9][0-9]?(\.[0-9]{1,6})?)$"
 _RISK = r"^0\.(0{1,5}[1-9]|[1-4])[0-9]{0,5}$"
 _CONFIDENCE = r"^0\.[5-9][0-9]{0,5}$"
+_SHIFT = r"^0\.(0[1-9][0-9]{0,4}|[1-4][0-9]{0,5}|50{0,5})$"
+_SLOWDOWN = r"^(1\.(0[5-9]|[1-9])[0-9]{0,4}|[2-9](\.[0-9]{1,6})?|10(\.0{1,6})?)$"
 _QUANTITY = r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$"  # fmt: skip # noqa: E501
 _CLAIM = r"^pvc://[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?(/[-_=+@a-zA-Z0-9][-_.=+@a-zA-Z0-9]*)*/?$"
 _HOSTNAME = r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 _PATH = r"^/[-/_.~!$&'()*+,;=:@%a-zA-Z0-9]*$"
 _WORD = r"^[a-z0-9]([-a-z0-9_.]{0,61}[a-z0-9])?$"
+_PROPER_NAME = r"^[A-Z][A-Za-z0-9]{0,31}$"
 
 NEEDS: Final[dict[str, str]] = {
     _LABEL: "need lower-case letters, digits and '-', starting with a letter, at most 32 characters",
@@ -100,11 +103,14 @@ NEEDS: Final[dict[str, str]] = {
     _POSITIVE_POINTS: 'need percentage points as decimal text above 0 and below 100, for example "1"',
     _RISK: 'need a probability as decimal text above 0 and below 0.5, for example "0.01"',
     _CONFIDENCE: 'need a probability as decimal text from 0.5 to below 1, for example "0.95"',
+    _SHIFT: 'need a share of all requests as decimal text from 0.01 to 0.5, for example "0.05"',
+    _SLOWDOWN: 'need a factor as decimal text from 1.05 to 10, for example "1.2"',
     _QUANTITY: 'need a quantity, for example "2" or "4Gi"',
     _CLAIM: "need pvc://<claim>/<path>",
     _HOSTNAME: "need a DNS name, '*.' in front allowed",
     _PATH: "need a path that starts with '/'",
     _WORD: "need lower-case letters, digits, '-', '_' and '.', at most 63 characters",
+    _PROPER_NAME: "need letters and digits, starting with a capital, at most 32 characters",
 }
 """What each pattern asks for, in words."""
 
@@ -115,10 +121,13 @@ Points = Annotated[str, Field(max_length=12, pattern=_POINTS)]
 PositivePoints = Annotated[str, Field(max_length=14, pattern=_POSITIVE_POINTS)]
 Risk = Annotated[str, Field(max_length=14, pattern=_RISK)]
 Confidence = Annotated[str, Field(max_length=12, pattern=_CONFIDENCE)]
+Shift = Annotated[str, Field(max_length=8, pattern=_SHIFT)]
+Slowdown = Annotated[str, Field(max_length=9, pattern=_SLOWDOWN)]
 Claim = Annotated[str, Field(max_length=1024, pattern=_CLAIM)]
 Hostname = Annotated[str, Field(max_length=253, pattern=_HOSTNAME)]
 UrlPath = Annotated[str, Field(max_length=1024, pattern=_PATH)]
 Word = Annotated[str, Field(max_length=63, pattern=_WORD)]
+ProperName = Annotated[str, Field(max_length=32, pattern=_PROPER_NAME)]
 Port = Annotated[StrictInt, Field(ge=1, le=65535)]
 Seconds = Annotated[StrictInt, Field(ge=0, le=MONTH)]
 

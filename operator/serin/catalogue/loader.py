@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -28,7 +28,9 @@ class Row(BaseModel):
 
 
 class CounterRow(Row):
-    """A counter, without the matchers that choose a revision."""
+    """A counter, without the matchers that choose a revision. `{namespace}` in a matcher's value stands for
+    the model's.
+    """
 
     metric: str
     matchers: tuple[Matcher, ...] = ()
@@ -41,20 +43,37 @@ class ErrorsRow(Row):
     bad: CounterRow
 
 
+Unit = Literal["seconds", "milliseconds", "microseconds"]
+
+_MILLISECONDS: Final[Mapping[Unit, float]] = {"seconds": 1000.0, "milliseconds": 1.0, "microseconds": 0.001}
+
+
+def in_milliseconds(unit: Unit) -> float:
+    """How many milliseconds one of that unit is."""
+    return _MILLISECONDS[unit]
+
+
 class HistogramRow(Row):
-    """A classic latency histogram of inference requests. `buckets` are its boundaries, in `unit`."""
+    """A classic latency histogram of inference requests.
+
+    Attributes:
+        metric: Its name without `_bucket`.
+        buckets: Its boundaries, in `unit`; empty where they differ from model to model or are configured.
+    """
 
     metric: str
     matchers: tuple[Matcher, ...] = ()
-    unit: Literal["seconds", "milliseconds"]
-    buckets: Annotated[tuple[float, ...], Field(min_length=1)]
+    unit: Unit
+    buckets: tuple[float, ...] = ()
 
 
 class SignalRows(Row):
-    """What a source of metrics offers; absent is not offered."""
+    """What a source of metrics offers; absent is not offered, and the text beside it says why."""
 
     errors: ErrorsRow | None = None
+    without_errors: str | None = None
     latency: HistogramRow | None = None
+    without_latency: str | None = None
 
 
 class MetricsRow(Row):

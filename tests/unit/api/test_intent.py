@@ -166,6 +166,80 @@ def test_counters_of_ones_own_are_taken_as_written() -> None:
     )
 
 
+def test_distribution_of_ones_own_is_every_part_of_its_histogram() -> None:
+    text = 'model_score_bucket{model="fraud"}'
+
+    made = intent(analysis={"signals": [{"name": "scores", "histogram": text, "maxShift": "0.1"}]})
+
+    matchers = (("model", "=", "fraud"),)
+    assert made.analysis.signals == (
+        SignalPolicy(
+            name="scores",
+            requests=Counter(metric="model_score_count", matchers=matchers),
+            bad=None,
+            within=Counter(metric="model_score_bucket", matchers=matchers),
+            max_shift=0.1,
+        ),
+    )
+
+
+def test_histogram_alone_is_compared_for_a_shift_of_five_points() -> None:
+    [scores] = intent(analysis={"signals": [{"name": "scores", "histogram": "s_bucket"}]}).analysis.signals
+
+    assert (scores.max_shift, scores.max_slowdown, scores.is_distribution) == (0.05, None, True)
+
+
+def test_native_histogram_is_named_by_its_metric() -> None:
+    text = "rpc_duration_seconds{}"
+
+    made = intent(analysis={"signals": [{"name": "latency", "maxSlowdown": "1.2", "histogram": text}]})
+
+    [latency] = made.analysis.signals
+    assert latency.native == Counter(metric="rpc_duration_seconds")
+    assert (latency.max_slowdown, latency.max_shift, latency.at_most) == (1.2, None, None)
+
+
+def test_slowdown_is_seen_in_the_runtimes_histogram_or_the_proxys() -> None:
+    signals = [
+        {"name": "latency", "maxSlowdown": "1.5"},
+        {"name": "gateway-latency", "maxSlowdown": "1.5", "dataPlane": "Envoy"},
+    ]
+
+    own, proxys = intent(analysis={"signals": signals}).analysis.signals
+
+    assert own.within is not None
+    assert own.within.metric == "rest_server_request_duration_seconds_bucket"
+    assert own.data_plane is None
+    assert proxys.requests.metric == "envoy_cluster_upstream_rq_time_count"
+    assert proxys.data_plane is not None
+
+
+@pytest.mark.parametrize(
+    ("histogram", "limit"), [("a_seconds_bucket", 0.25), ("a_ms_bucket", 250.0), ("a_us_bucket", 250_000.0)]
+)
+def test_limit_in_ones_own_histogram_is_in_its_unit(histogram: str, limit: float) -> None:
+    signal = {"name": "slow", "slowerThanMilliseconds": 250, "histogram": histogram}
+
+    [slow] = intent(analysis={"signals": [signal]}).analysis.signals
+
+    assert slow.at_most == pytest.approx(limit)
+    assert (slow.is_distribution, slow.max_ratio) == (False, 1.5)
+
+
+def test_dry_run_and_importance_belong_to_every_kind_of_signal() -> None:
+    own = {"dryRun": True, "importance": 3}
+    signals = [
+        {"name": "errors", **own},
+        {"name": "slow", "slowerThanMilliseconds": 250, **own},
+        {"name": "scores", "histogram": "s_bucket", **own},
+        {"name": "fallbacks", "requests": "a_total", "bad": "b_total", **own},
+    ]
+
+    made = intent(analysis={"signals": signals}).analysis.signals
+
+    assert {(signal.dry_run, signal.importance) for signal in made} == {(True, 3)}
+
+
 def test_data_plane_counts_by_backend_and_not_by_pod() -> None:
     made = intent(analysis={"signals": [{"name": "gateway-errors", "dataPlane": "Envoy"}]})
 
@@ -264,14 +338,57 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "errors where nobody counts them": (
         custom(analysis={"signals": [{"name": "errors"}]}),
         "spec.analysis.signals[0]",
-        "spec.analysis.signals[0]: runtime custom does not count errors; give requests and bad, "
-        "or a dataPlane",
+        "spec.analysis.signals[0]: no preset of errors for runtime custom: what it serves is not known; "
+        "give requests and bad, or a dataPlane",
     ),
     "latency where nobody measures it": (
         custom(analysis={"signals": [{"name": "slow", "slowerThanMilliseconds": 100}]}),
         "spec.analysis.signals[0]",
-        "spec.analysis.signals[0]: runtime custom has no latency histogram; leave slowerThanMilliseconds "
-        "out, or give a dataPlane",
+        "spec.analysis.signals[0]: no preset of latency for runtime custom: what it serves is not known; "
+        "give a histogram, or a dataPlane",
+    ),
+    "a data plane that is not known": (
+        raw(analysis={"signals": [{"name": "errors", "dataPlane": "Kong"}]}),
+        "spec.analysis.signals[0].dataPlane",
+        'spec.analysis.signals[0].dataPlane is "Kong"; need one of Envoy',
+    ),
+    "a part of a histogram for the whole": (
+        raw(analysis={"signals": [{"name": "scores", "histogram": "s_count"}]}),
+        "spec.analysis.signals[0].histogram",
+        "spec.analysis.signals[0].histogram: s_count is no histogram, but its _count; name the _bucket "
+        "series, or a native histogram's metric",
+    ),
+    "one bucket of a histogram": (
+        raw(analysis={"signals": [{"name": "scores", "histogram": 's_bucket{le="1"}'}]}),
+        "spec.analysis.signals[0].histogram",
+        'spec.analysis.signals[0].histogram is "s_bucket{le=\\"1\\"}"; all buckets are compared; leave the '
+        "matcher of le out",
+    ),
+    "a limit in a histogram of no known unit": (
+        raw(analysis={"signals": [{"name": "a", "slowerThanMilliseconds": 100, "histogram": "took_bucket"}]}),
+        "spec.analysis.signals[0].histogram",
+        'spec.analysis.signals[0].histogram is "took_bucket"; the unit of its buckets is not in its name; '
+        "need one that ends in one of _seconds, _milliseconds, _ms, _microseconds, _us",
+    ),
+    "a limit in a native histogram": (
+        raw(
+            analysis={"signals": [{"name": "a", "slowerThanMilliseconds": 100, "histogram": "took_seconds"}]}
+        ),
+        "spec.analysis.signals[0].histogram",
+        'spec.analysis.signals[0].histogram is "took_seconds"; the buckets of a native histogram need not '
+        "end at a limit; give maxSlowdown instead, or name the _bucket series of a classic one",
+    ),
+    "a shift nobody would want": (
+        raw(analysis={"signals": [{"name": "scores", "histogram": "s_bucket", "maxShift": "0.6"}]}),
+        "spec.analysis.signals[0].maxShift",
+        'spec.analysis.signals[0].maxShift is "0.6"; need a share of all requests as decimal text from 0.01 '
+        'to 0.5, for example "0.05"',
+    ),
+    "a slowdown within the noise": (
+        raw(analysis={"signals": [{"name": "latency", "maxSlowdown": "1.04"}]}),
+        "spec.analysis.signals[0].maxSlowdown",
+        'spec.analysis.signals[0].maxSlowdown is "1.04"; need a factor as decimal text from 1.05 to 10, for '
+        'example "1.2"',
     ),
     "no spec": ({"metadata": {"name": "iris"}}, "spec", "spec is needed"),
 }
