@@ -8,7 +8,6 @@ reason, except when CI is set: there a green run must not mean that nothing ran.
 
 import asyncio
 import os
-import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from tests.cluster import binaries, network
 from tests.cluster.api import Api
 from tests.cluster.binaries import Binaries, Missing
 from tests.cluster.cluster import Cluster
-from tests.cluster.resources import NAMESPACES, SERVICE_ACCOUNTS
+from tests.cluster.namespaces import fresh_namespace
 from tests.prepare import PARTS
 
 pytest_plugins = ["tests.stage.fixtures"]
@@ -122,12 +121,8 @@ async def api(machine_cluster: Cluster | None, kube_context: str | None) -> Asyn
 @pytest_asyncio.fixture(loop_scope="session")
 async def namespace(api: Api) -> AsyncIterator[str]:
     """A namespace for one test; deleted afterwards, with all that is in it."""
-    name = f"test-{secrets.token_hex(4)}"
-    await api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-    # Pods are refused until the controller has made the namespace's default account.
-    await api.until(SERVICE_ACCOUNTS, "default", bool, name)
-    yield name
-    await api.delete(NAMESPACES, name)
+    async with fresh_namespace(api) as name:
+        yield name
 
 
 def _prepared(config: pytest.Config) -> Binaries:

@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -16,55 +15,74 @@ from tests.cluster.network import free_port
 from tests.cluster.processes import Program, answers
 
 LOOPBACK: Final = "127.0.0.1"
-SCRIPT: Final = Path(__file__).parent / "servers" / "model_server.py"
-IMAGE: Final = Image(entrypoint=(sys.executable, str(SCRIPT)))
+COMMAND: Final = (sys.executable, "-m", "tests.cluster.servers.model_server")
+PLACE: Final = {"PYTHONPATH": str(Path(__file__).parents[2])}
+IMAGE: Final = Image(entrypoint=COMMAND, environment=PLACE)
 """The model server for pods: an entry of the cluster's table of images."""
 INFER: Final = "/v2/models/iris/infer"
 
 
 class LocalServer:
-    """A model server for the model `iris`; ready when entered.
+    """A model server for the model `iris`; ready when entered. Started again it has its old address.
 
     Args:
         revision: What its answers carry as `x-revision`.
         folder: For its log.
         host: Where it listens; EndpointSlices refuse loopback addresses.
-        behaviour: Fields of `model_server.Behaviour`.
+        pod: Its pod's name; default: the revision and the port.
+        requests: A folder for the log of its requests; default: none is kept.
+        behaviour: Fields of `behaviour.Behaviour`.
     """
 
-    def __init__(self, revision: str, folder: Path, *, host: str = LOOPBACK, **behaviour: Any) -> None:
+    def __init__(
+        self,
+        revision: str,
+        folder: Path,
+        *,
+        host: str = LOOPBACK,
+        pod: str = "",
+        requests: Path | None = None,
+        **behaviour: Any,
+    ) -> None:
         self.revision = revision
         self.endpoint = Endpoint(host, free_port(host))
         self.metrics = Endpoint(host, free_port(host))
-        self._log = folder / f"{revision}-{self.endpoint.port}.log"
+        self.pod = pod or f"{revision}-{self.endpoint.port}"
+        self._log = folder / f"{self.pod}.log"
         self._environment = {
             **os.environ,
-            **{name.upper(): json.dumps(value) for name, value in behaviour.items()},
+            **PLACE,
+            **({"REQUEST_LOGS": str(requests)} if requests else {}),
             "REVISION": revision,
-            "POD_NAME": f"{revision}-{self.endpoint.port}",
+            "POD_NAME": self.pod,
             "MLSERVER_HOST": host,
             "MLSERVER_HTTP_PORT": str(self.endpoint.port),
             "MLSERVER_METRICS_PORT": str(self.metrics.port),
             "MLSERVER_MODEL_NAME": "iris",
             "MLSERVER_MODEL_URI": str(folder / "no-model"),
         }
-        self._exit = AsyncExitStack()
+        self._behaviour = behaviour
 
     async def __aenter__(self) -> Self:
-        self.program = Program(
-            self.revision,
-            [sys.executable, SCRIPT],
-            log=self._log,
-            environment=self._environment,
-            ready=answers(f"{self.url}/v2/health/live"),
-        )
-        await self._exit.enter_async_context(self.program)
+        await self.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._exit.aclose()
+        await self.program.stop()
+
+    async def start(self) -> None:
+        """Start its process, behaving as told last."""
+        told = {name.upper(): json.dumps(value) for name, value in self._behaviour.items()}
+        program = Program(
+            self.revision,
+            COMMAND,
+            log=self._log,
+            environment=self._environment | told,
+            ready=answers(f"{self.url}/v2/health/live"),
+        )
+        self.program = await program.__aenter__()
 
     @property
     def url(self) -> str:
@@ -72,6 +90,7 @@ class LocalServer:
 
     async def behave(self, **behaviour: Any) -> None:
         """Change how it behaves from now on."""
+        self._behaviour |= behaviour
         async with (
             aiohttp.ClientSession() as http,
             http.put(f"{self.url}/behaviour", json=behaviour) as answer,

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from tests.cluster.local_server import INFER, LocalServer
-from tests.cluster.servers.model_server import Behaviour, behaviour_of
+from tests.cluster.servers.behaviour import Behaviour, behaviour_of
 from tests.cluster.traffic import EXAMPLE, Fate, Traffic
 from tests.cluster.waiting import until
 
@@ -119,3 +119,49 @@ def test_the_model_overrides_the_environment(tmp_path: Path) -> None:
     told = behaviour_of({"ERROR_RATE": "0.1", "LOAD_SECONDS": "2"}, tmp_path)
 
     assert told == Behaviour(error_rate=0.5, load_seconds=2)
+
+
+async def test_a_scrape_counts_the_logged_requests_and_no_other(
+    http: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    async with LocalServer("v1", tmp_path, requests=tmp_path, fallback_every=2) as server:
+        for _ in range(5):
+            async with http.post(server.url + INFER, json=EXAMPLE) as answer:
+                await answer.read()
+        lines = await metrics(http, server)
+
+    (log,) = tmp_path.glob("v1-*.*.log")
+    assert [line.split()[2] for line in log.read_text().splitlines()] == [*["model", "fallback"] * 2, "model"]
+    assert f'model_log_lines{{run="{log.stem}"}} 5.0' in lines
+    assert 'app_predictions_total{outcome="fallback"} 2.0' in lines
+    assert "app_score_count 3.0" in lines
+
+
+@pytest.mark.parametrize(
+    ("ailment", "seen"),
+    [
+        ("renamed", {"http_server_requests_total": "20.0"}),
+        ("retyped", {"rest_server_requests_total": "3"}),
+        ("nan", {"rest_server_requests_total": "NaN"}),
+    ],
+)
+async def test_metrics_ail_as_told(
+    http: aiohttp.ClientSession, tmp_path: Path, ailment: str, seen: dict[str, str]
+) -> None:
+    async with LocalServer("v1", tmp_path, ailment=ailment) as server:
+        for _ in range(20):
+            async with http.post(server.url + INFER, json=EXAMPLE) as answer:
+                await answer.read()
+        lines = await metrics(http, server)
+
+    found = {line.partition("{")[0]: line.rpartition(" ")[2] for line in lines if "requests_total" in line}
+    assert found == seen
+
+
+async def test_a_crowd_of_series_comes_when_told(http: aiohttp.ClientSession, tmp_path: Path) -> None:
+    async with LocalServer("v1", tmp_path, ailment="crowded") as server:
+        async with http.post(server.url + INFER, json=EXAMPLE) as answer:
+            await answer.read()
+        lines = await metrics(http, server)
+
+    assert sum(line.startswith("rest_server_requests_total{") for line in lines) == 100_000

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.gateway import Gateway
+from tests.cluster.namespaces import fresh_namespace
 from tests.cluster.prometheus import Prometheus
 from tests.cluster.traffic import Results, Traffic
 from tests.invariants.watcher import Watcher
-from tests.stage.fixtures import fresh_namespace
 from tests.stage.model import Model, condition, spec, state
 from tests.stage.operator import Operator
 

@@ -5,46 +5,31 @@ own there, which is deleted when the test has ended.
 """
 
 import itertools
-import secrets
-import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from tests.cluster.api import Api
 from tests.cluster.cluster import Cluster
 from tests.cluster.envoy import Envoy
 from tests.cluster.gateway import Gateway
-from tests.cluster.images import Image
+from tests.cluster.local_server import IMAGE as SERVER
+from tests.cluster.namespaces import fresh_namespace
 from tests.cluster.network import GATEWAY
-from tests.cluster.resources import NAMESPACES, SERVICE_ACCOUNTS
 from tests.invariants.story import story
 from tests.invariants.watcher import MODEL_DEPLOYMENTS, Watcher
 from tests.stage.kubectl import Kubectl, kubectl
 from tests.stage.model import IMAGE, Model
 from tests.stage.operator import ACCESS, ACCOUNT, Operator
 
-SERVER = Path(__file__).parents[1] / "cluster" / "servers" / "model_server.py"
 NUMBERS = itertools.count(1)
-
-
-@asynccontextmanager
-async def fresh_namespace(api: Api) -> AsyncIterator[str]:
-    """A namespace that pods can be made in; deleted afterwards."""
-    name = f"test-{secrets.token_hex(4)}"
-    await api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-    await api.until(SERVICE_ACCOUNTS, "default", bool, name)
-    yield name
-    await api.delete(NAMESPACES, name)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def account(cluster: Cluster) -> Path:
     """The kubeconfig of the operator's ServiceAccount; its rights are those of `manifests/`."""
-    cluster.images[IMAGE] = Image(entrypoint=(sys.executable, str(SERVER)))
+    cluster.images[IMAGE] = SERVER
     apply = kubectl(kubeconfig=cluster.kubeconfig)
     for path in ACCESS:
         await apply("apply", "-f", path)

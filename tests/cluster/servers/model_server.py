@@ -1,12 +1,9 @@
 """A small model server with MLServer's ports, paths and metric names, that can misbehave on demand.
 
-One file on the standard library and prometheus_client, because it has to start in a fraction of a second,
-many times in a test. What it is told comes from the environment, overridden by `behaviour.json` beside the
-model (so that the model's URI alone makes a version bad), overridden by `PUT /behaviour` while it runs.
-
-Bodies need a content-length. The pattern is MLServer 1.7.1: it does not count /v2/health/*, labels paths by
-their route, knows a version only from the path ("None" otherwise), creates the failure counter with the first
-request and an error's series in rest_server_requests_total with the first error.
+On the standard library and prometheus_client, because it has to start in a fraction of a second, many times
+in a test. Bodies need a content-length. The pattern is MLServer 1.7.1: it does not count /v2/health/*, labels
+paths by their route, knows a version only from the path ("None" otherwise), creates the failure counter with
+the first request and an error's series in rest_server_requests_total with the first error.
 """
 
 import asyncio
@@ -19,46 +16,19 @@ import socket
 import time
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    Summary,
-    disable_created_metrics,
-    generate_latest,
-)
+from prometheus_client import disable_created_metrics
 
-APP = "mlserver"
+from tests.cluster.servers.behaviour import Behaviour, behaviour_of
+from tests.cluster.servers.metrics import APP, Inference, Metrics, RequestLog
+
 KEPT_ALIVE_SECONDS = 5.0
 """As uvicorn, and so MLServer: an idle connection is closed after this."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Behaviour:
-    """How the server behaves; each field is set by the environment variable of its name in capitals."""
-
-    error_rate: float = 0.0
-    """Probability that an inference fails with a 500, drawn from a generator with `seed`."""
-    error_every: int = 0
-    """Every so manieth inference fails with a 500; 0 for none."""
-    latency_seconds: float = 0.0
-    slow_rate: float = 0.0
-    """Probability that an inference takes `slow_seconds` longer."""
-    slow_seconds: float = 1.0
-    seed: int = 0
-    load_seconds: float = 0.0
-    """How long the model loads: the server is live, but neither ready nor able to infer."""
-    ready: bool = True
-    """False takes readiness away; inferences go on being answered, as a server that is told to drain does."""
-    crash_after_seconds: float = 0.0
-    """The process exits with code 3 this long after its start; 0 for never."""
-    ignore_sigterm: bool = False
+SCORE_BETA = 5.0
+FLAP_SECONDS = 0.5
 
 
 @dataclass(slots=True)
@@ -78,34 +48,18 @@ class Answer:
     content_type: str = "application/json"
 
 
-class Metrics:
-    """MLServer's metrics, without those of its parallel workers."""
-
-    def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
-        rest, model = ("method", "path", "status_code", "app_name"), ("model", "version")
-        name = "rest_server_request"
-        self.requests = Counter(f"{name}s_total", "Total HTTP requests", rest, registry=registry)
-        text = "HTTP request duration, in seconds"
-        self.seconds = Histogram(f"{name}_duration_seconds", text, rest, registry=registry)
-        text = "Total HTTP requests currently in progress"
-        self.in_progress = Gauge(f"{name}s_in_progress", text, ("method", "app_name"), registry=registry)
-        name, text = "model_infer_request", "Model infer request"
-        self.success = Counter(f"{name}_success", f"{text} success count", model, registry=registry)
-        self.failure = Counter(f"{name}_failure", f"{text} failure count", model, registry=registry)
-        self.duration = Summary(f"{name}_duration", f"{text} duration", model, registry=registry)
-
-
 class ModelServer:
     """The server: routes, behaviour, and an orderly end."""
 
-    def __init__(self, *, name: str, version: str, pod: str, behaviour: Behaviour) -> None:
+    def __init__(
+        self, *, name: str, version: str, pod: str, behaviour: Behaviour, log: RequestLog | None = None
+    ) -> None:
         self._name, self._version, self._pod = name, version, pod
         self._behaviour = behaviour
         self._random = random.Random(behaviour.seed)
         self._inferences = 0
         self._born = time.monotonic()
-        self._metrics = Metrics()
+        self._metrics = Metrics(log)
         self._stopping = asyncio.Event()
         self._busy = 0
         self._free = asyncio.Event()
@@ -184,8 +138,9 @@ class ModelServer:
     async def _metrics_port(self, request: Request) -> Answer:
         if request.path != "/metrics":
             return Answer(404)
+        await asyncio.sleep(self._behaviour.scrape_seconds)
         kind = "text/plain; version=0.0.4; charset=utf-8"
-        return Answer(200, generate_latest(self._metrics.registry), kind)
+        return Answer(200, self._metrics.page(self._behaviour), kind)
 
     async def _infer_port(self, request: Request) -> Answer:
         """MLServer's REST port: only what has a route is counted, and the health of the server is not."""
@@ -193,7 +148,7 @@ class ModelServer:
             case ("GET", "/v2/health/live"):
                 return Answer(200)
             case ("GET", "/v2/health/ready"):
-                return Answer(200 if self._loaded and self._behaviour.ready else 400)
+                return Answer(200 if self._ready else 400)
             case ("PUT", "/behaviour"):
                 self._behaviour = replace(self._behaviour, **json.loads(request.body))
                 return Answer(200)
@@ -210,42 +165,47 @@ class ModelServer:
             self._metrics.in_progress.labels(request.method, APP).dec()
         version = "/versions/{model_version}" if found["version"] else ""
         path = f"/v2/models/{{model_name}}{version}/{found['verb']}"
-        labels = (request.method, path, str(answer.status), APP)
-        self._metrics.requests.labels(*labels).inc()
-        self._metrics.seconds.labels(*labels).observe(time.perf_counter() - begin)
+        seconds = time.perf_counter() - begin
+        self._metrics.answered(request.method, path, status=answer.status, seconds=seconds)
         return answer
 
     async def _model_ready(self, model: str) -> Answer:
         if model != self._name:
             return _error(404, f"Model {model} not found")
-        return Answer(200 if self._loaded and self._behaviour.ready else 400)
+        return Answer(200 if self._ready else 400)
 
     async def _infer(self, found: re.Match[str]) -> Answer:
+        """Nothing is awaited from the end of the work until all has been counted and logged: a scrape sees
+        the whole of a request or nothing of it.
+        """
         labels = (found["model"], str(found["version"]))
-        failures = self._metrics.failure.labels(*labels)
-        with self._metrics.duration.labels(*labels).time():
-            answer = await self._answer(found["model"])
-        if answer.status == 200:
-            self._metrics.success.labels(*labels).inc()
-        else:
-            failures.inc()
+        self._metrics.asked(labels)
+        begin = time.perf_counter()
+        answer, outcome = await self._answer(found["model"])
+        score = self._random.betavariate(self._behaviour.score_shape, SCORE_BETA)
+        seconds = time.perf_counter() - begin
+        seen = Inference(status=answer.status, outcome=outcome, seconds=seconds, score=score)
+        self._metrics.inferred(labels, seen)
         return answer
 
-    async def _answer(self, model: str) -> Answer:
+    async def _answer(self, model: str) -> tuple[Answer, str]:
+        """The answer, and what the model itself says that it was."""
         if model != self._name:
-            return _error(404, f"Model {model} not found")
-        if not self._loaded:
-            return _error(400, f"Model {model} is not ready yet.")
+            return _error(404, f"Model {model} not found"), "error"
         now = self._behaviour
+        if not self._loaded:
+            return _error(503 if now.early else 400, f"Model {model} is not ready yet."), "error"
         self._inferences += 1
-        fails = (now.error_every > 0 and self._inferences % now.error_every == 0) or (
-            self._random.random() < now.error_rate
-        )
-        slow = self._random.random() < now.slow_rate
+        fails = self._is_turn(now.error_every) or self._random.random() < now.error_rate
+        slow = self._is_turn(now.slow_every) or self._random.random() < now.slow_rate or self._cold
         if seconds := now.latency_seconds + slow * now.slow_seconds:
             await asyncio.sleep(seconds)
+        if self._is_turn(now.crash_every):
+            os._exit(3)
         if fails:
-            return Answer(500, b"Internal Server Error", "text/plain; charset=utf-8")
+            return Answer(500, b"Internal Server Error", "text/plain; charset=utf-8"), "error"
+        if self._is_turn(now.masked_every):
+            return _error(200, "the model failed"), "error"
         output = {"name": "predict", "shape": [1, 1], "datatype": "INT64", "data": [1]}
         body = {
             "model_name": self._name,
@@ -253,11 +213,29 @@ class ModelServer:
             "id": self._pod,
             "outputs": [output],
         }
-        return Answer(200, json.dumps(body).encode())
+        told = "fallback" if self._is_turn(now.fallback_every) else "model"
+        return Answer(200, json.dumps(body).encode()), told
+
+    def _is_turn(self, every: int) -> bool:
+        return every > 0 and self._inferences % every == 0
+
+    @property
+    def _age(self) -> float:
+        return time.monotonic() - self._born
 
     @property
     def _loaded(self) -> bool:
-        return time.monotonic() - self._born >= self._behaviour.load_seconds
+        return self._age >= self._behaviour.load_seconds
+
+    @property
+    def _cold(self) -> bool:
+        return self._age < self._behaviour.cold_seconds
+
+    @property
+    def _ready(self) -> bool:
+        now = self._behaviour
+        flapped = now.flapping and self._age % 1.0 < FLAP_SECONDS
+        return now.ready and (self._loaded or now.early) and not flapped
 
 
 ROUTES = re.compile(r"/v2/models/(?P<model>[^/]+)(/versions/(?P<version>[^/]+))?/(?P<verb>infer|ready)")
@@ -267,27 +245,18 @@ def _error(status: int, text: str) -> Answer:
     return Answer(status, json.dumps({"error": text}).encode())
 
 
-def behaviour_of(environ: dict[str, str], model: Path) -> Behaviour:
-    """What the environment says, overridden by behaviour.json beside the model."""
-    told: dict[str, Any] = {}
-    for field in fields(Behaviour):
-        if text := environ.get(field.name.upper()):
-            told[field.name] = json.loads(text)
-    beside = model / "behaviour.json"
-    if beside.exists():
-        told |= json.loads(beside.read_text())
-    return Behaviour(**told)
-
-
 def main() -> None:
     disable_created_metrics()  # type: ignore[no-untyped-call]  # MLServer's workers export none either
     environ = dict(os.environ)
     model = Path(environ.get("MLSERVER_MODEL_URI", "/mnt/models"))
+    pod = environ.get("POD_NAME") or socket.gethostname()
+    folder = environ.get("REQUEST_LOGS")
     server = ModelServer(
         name=environ.get("MLSERVER_MODEL_NAME", "model"),
         version=environ.get("MLSERVER_MODEL_VERSION", ""),
-        pod=environ.get("POD_NAME") or socket.gethostname(),
+        pod=pod,
         behaviour=behaviour_of(environ, model),
+        log=RequestLog(Path(folder), pod) if folder else None,
     )
     port = int(environ.get("MLSERVER_HTTP_PORT", "8080"))
     metrics_port = int(environ.get("MLSERVER_METRICS_PORT", "8082"))

@@ -1,0 +1,18 @@
+"""A namespace for whoever asks, gone with all that is in it when they leave."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from tests.cluster.api import Api
+from tests.cluster.resources import NAMESPACES, SERVICE_ACCOUNTS
+
+
+@asynccontextmanager
+async def fresh_namespace(api: Api) -> AsyncIterator[str]:
+    """A namespace that pods can be made in: they are refused until the controller has made its account."""
+    name = f"test-{secrets.token_hex(4)}"
+    await api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    await api.until(SERVICE_ACCOUNTS, "default", bool, name)
+    yield name
+    await api.delete(NAMESPACES, name)
