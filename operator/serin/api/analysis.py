@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, StrictBool, StrictInt
 
+from serin.api.checks import Guard
 from serin.api.spelling import (
     Confidence,
     Label,
@@ -25,6 +26,7 @@ from serin.domain.analysis.policy import Mode
 
 Metric = Annotated[str, Field(min_length=1, max_length=512)]
 """A metric name and label matchers, as PromQL writes them."""
+BY_NAME = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
 
 
 class Promotion(Spelled):
@@ -193,9 +195,11 @@ class Analysis(Spelled):
             Field(
                 min_length=1,
                 max_length=8,
-                json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+                json_schema_extra=BY_NAME,
             ),
         ]
         | None
     ) = None
     """What is compared. Left out: errors, where the runtime counts them."""
+    guards: Annotated[tuple[Guard, ...], Field(max_length=8, json_schema_extra=BY_NAME)] = ()
+    """Absolute limits, for what has no counterpart on the stable side."""

@@ -5,12 +5,14 @@ what no server saw (`serin lint`). Units are resolved, names looked up in the ca
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from pydantic import ValidationError
 
 from serin.api.analysis import Analysis
+from serin.api.checks import guards_of
 from serin.api.invalid import InvalidSpec, first_fault, invalid
 from serin.api.model import ModelDeployment, Rollout, Spec, Traffic
 from serin.api.revision import revision_of
@@ -43,7 +45,11 @@ def intent_of(raw: Mapping[str, Any], catalogue: Catalogue | None = None) -> Int
     signals = signals_of(asked.spec.analysis, runtime, catalogue, namespace=asked.metadata.namespace)
     if isinstance(signals, InvalidSpec):
         return signals
-    return _intent(asked, runtime, signals)
+    metadata = asked.metadata
+    guards = guards_of(asked.spec.analysis.guards, namespace=metadata.namespace, name=metadata.name)
+    if isinstance(guards, InvalidSpec):
+        return guards
+    return replace(_intent(asked, runtime, signals), guards=guards)
 
 
 def _runtime(spec: Spec, catalogue: Catalogue) -> Runtime | InvalidSpec:

@@ -86,6 +86,7 @@ _POINTS = r"^(0|[1-9][0-9]?)(\.[0-9]{1,6})?$"
 _POSITIVE_POINTS = r"^(0\.0{0,5}[1-9][0-9]{0,5}|[1-9][0-9]?(\.[0-9]{1,6})?)$"
 _RISK = r"^0\.(0{1,5}[1-9]|[1-4])[0-9]{0,5}$"
 _CONFIDENCE = r"^0\.[5-9][0-9]{0,5}$"
+_NUMBER = r"^-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,9})?$"
 _SHIFT = r"^0\.(0[1-9][0-9]{0,4}|[1-4][0-9]{0,5}|50{0,5})$"
 _SLOWDOWN = r"^(1\.(0[5-9]|[1-9])[0-9]{0,4}|[2-9](\.[0-9]{1,6})?|10(\.0{1,6})?)$"
 _QUANTITY = r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$"  # fmt: skip # noqa: E501
@@ -103,6 +104,7 @@ NEEDS: Final[dict[str, str]] = {
     _POSITIVE_POINTS: 'need percentage points as decimal text above 0 and below 100, for example "1"',
     _RISK: 'need a probability as decimal text above 0 and below 0.5, for example "0.01"',
     _CONFIDENCE: 'need a probability as decimal text from 0.5 to below 1, for example "0.95"',
+    _NUMBER: 'need a number as decimal text, for example "70000"',
     _SHIFT: 'need a share of all requests as decimal text from 0.01 to 0.5, for example "0.05"',
     _SLOWDOWN: 'need a factor as decimal text from 1.05 to 10, for example "1.2"',
     _QUANTITY: 'need a quantity, for example "2" or "4Gi"',
@@ -121,6 +123,7 @@ Points = Annotated[str, Field(max_length=12, pattern=_POINTS)]
 PositivePoints = Annotated[str, Field(max_length=14, pattern=_POSITIVE_POINTS)]
 Risk = Annotated[str, Field(max_length=14, pattern=_RISK)]
 Confidence = Annotated[str, Field(max_length=12, pattern=_CONFIDENCE)]
+Number = Annotated[str, Field(max_length=29, pattern=_NUMBER)]
 Shift = Annotated[str, Field(max_length=8, pattern=_SHIFT)]
 Slowdown = Annotated[str, Field(max_length=9, pattern=_SLOWDOWN)]
 Claim = Annotated[str, Field(max_length=1024, pattern=_CLAIM)]

@@ -9,6 +9,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
+from serin.domain.analysis.guards import GuardPolicy
 from serin.domain.analysis.policy import Policy
 from serin.domain.names import Key, RevisionHash
 
@@ -111,3 +112,5 @@ class Intent:
     paused: bool
     history_limit: int
     requests: Requests = field(default_factory=Requests)
+    guards: tuple[GuardPolicy, ...] = ()
+    """Not part of the policy: a changed limit acts at once, and no evidence is lost for it."""
