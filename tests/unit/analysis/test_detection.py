@@ -21,11 +21,11 @@ Reached = Callable[[Ledger], bool]
 
 
 def harmful(ledger: Ledger) -> bool:
-    return ledger.log_harm >= HARM
+    return bool(ledger.log_harm >= HARM)
 
 
 def safe(ledger: Ledger) -> bool:
-    return ledger.safe
+    return bool(ledger.safe)
 
 
 def time_until(

@@ -2,7 +2,10 @@
 
 import random
 
-from serin.domain.analysis.dispersion import UNKNOWN, Block, dispersion
+import numpy as np
+import pytest
+
+from serin.domain.analysis.dispersion import UNKNOWN, Block, by_pod, dispersion, dispersion_of
 from serin.domain.analysis.evidence import ArmCounts
 from tests.unit.analysis.worlds import binomial
 
@@ -50,3 +53,37 @@ def test_intervals_without_requests_are_no_history() -> None:
     idle: list[Block] = [{"pod-0": ArmCounts(), "pod-1": ArmCounts()}] * 240
 
     assert dispersion(idle, interval=15) == UNKNOWN
+
+
+def test_pods_that_were_never_counted_are_no_history() -> None:
+    nobody: list[Block] = [{}] * 240
+
+    assert dispersion(nobody, interval=15) == UNKNOWN
+
+
+def test_many_histories_at_once_are_each_of_them() -> None:
+    """And by the book: sums over blocks and pods, one at a time."""
+    runs = [history(pods=2, cluster=size) for size in (1, 5, 10)]
+    counts = [by_pod(run) for run in runs]
+    at_once = ArmCounts(
+        np.stack([one.requests for one in counts], axis=-1), np.stack([one.bad for one in counts], axis=-1)
+    )
+
+    found = dispersion_of(at_once, interval=15)
+
+    assert found == pytest.approx([dispersion(run, interval=15) for run in runs], rel=1e-12)
+    assert found[2] == pytest.approx(max(by_the_book(runs[2], size) for size in (1, 4, 20)))
+
+
+def by_the_book(run: list[Block], size: int) -> float:
+    chi_square = freedom = 0.0
+    for first in range(0, len(run), size):
+        blocks = run[first : first + size]
+        counts = [
+            [sum(getattr(b[pod], what) for b in blocks) for what in ("requests", "bad")] for pod in run[0]
+        ]
+        share = sum(e for _, e in counts) / sum(n for n, _ in counts)
+        if share > 0:
+            chi_square += sum((e - n * share) ** 2 / (n * share) for n, e in counts)
+            freedom += len(counts) - 1
+    return chi_square / freedom

@@ -1,8 +1,15 @@
 """Which margins count, and what safety asks for besides evidence."""
 
+import random
+
+import numpy as np
+import pytest
+
 from serin.domain.analysis.evidence import ArmCounts, Interval
 from serin.domain.analysis.ledger import Ledger
 from serin.domain.analysis.policy import Promotion, SignalPolicy
+from serin.domain.analysis.verdict import Pin
+from tests.unit.analysis import plain
 from tests.unit.analysis.worlds import errors
 
 
@@ -116,3 +123,72 @@ def test_a_step_needs_its_own_requests() -> None:
     assert (anew.step_canary, anew.log_safety) == (ArmCounts(), 0)
     assert (anew.canary, anew.log_harm) == (ledger.canary, ledger.log_harm)
     assert anew.at_step(1) is anew
+
+
+Row = tuple[float, float, float, float]
+
+
+def noisy(usual: float, canary: float, *, requests: float, seed: int, intervals: int = 40) -> list[Row]:
+    """Counts that are no integers, some of them nothing at all."""
+    dice = random.Random(seed)
+    rows = []
+    for _ in range(intervals):
+        n_c, n_s = (n * dice.choice([0.0, 1.0, 1.0, 1.3]) for n in (requests, 19 * requests))
+        rows.append((n_c, n_c * min(1, canary * 2 * dice.random()), n_s, n_s * usual * 2 * dice.random()))
+    return rows
+
+
+def judged(rows: list[Row], *, past: ArmCounts, phi: float = 1.0, lone: float = 0.5) -> Ledger:
+    """A lone canary pod for a part of the intervals."""
+    ledger = Ledger.open(errors(), Promotion(), began=0, past=past, phi=phi, step=0)
+    for place, (n_c, e_c, n_s, e_s) in enumerate(rows):
+        seen = Interval(ArmCounts(n_c, e_c), ArmCounts(n_s, e_s))
+        ledger = ledger.advanced(seen, start=15.0 * place, lone_pod=place < lone * len(rows))
+    return ledger
+
+
+@pytest.mark.parametrize("usual", [0.0, 0.001, 0.01, 0.1, 0.3])
+@pytest.mark.parametrize("times", [0.5, 1.0, 3.0])
+def test_the_fold_agrees_with_arithmetic_by_the_book(usual: float, times: float) -> None:
+    rows = noisy(usual, usual * times, requests=75, seed=3)
+    hour = ArmCounts(342_000, 342_000 * usual)
+
+    ledger = judged(rows, past=hour, phi=1.7)
+
+    rho = [1.5] * 20 + [1.25] * 20
+    harm, safety = plain.evidence(rows, past=(hour.requests, hour.bad), rho=rho, phi=1.7)
+    assert ledger.log_harm == pytest.approx(harm, rel=1e-9, abs=1e-9)
+    assert ledger.log_safety == pytest.approx(safety, rel=1e-9, abs=1e-9)
+
+
+def test_many_rollouts_at_once_are_each_of_them() -> None:
+    """Each with its own past, dispersion and number of pods, on both sides of every choice of margins."""
+    usual = np.array([0.0, 0.001, 0.01, 0.04, 0.07, 0.15, 0.3, 0.8])
+    runs = [noisy(p, 1.5 * p, requests=40, seed=k) for k, p in enumerate(usual)]
+    phi, lone = 1 + usual, np.arange(len(usual)) % 2 * 1.0
+
+    batch = Ledger.open(
+        errors(), Promotion(), began=0, past=ArmCounts(9e4 + 0 * usual, 9e4 * usual), phi=phi, step=0
+    )
+    for place in range(40):
+        n_c, e_c, n_s, e_s = np.array([rows[place] for rows in runs]).T
+        seen = Interval(ArmCounts(n_c, e_c), ArmCounts(n_s, e_s))
+        batch = batch.advanced(seen, start=15.0 * place, lone_pod=lone > place / 40)
+
+    for k, rows in enumerate(runs):
+        one = judged(rows, past=ArmCounts(9e4, 9e4 * usual[k]), phi=phi[k], lone=lone[k])
+        assert batch.log_harm[k] == pytest.approx(one.log_harm, rel=1e-12, abs=1e-12)
+        assert batch.log_safety[k] == pytest.approx(one.log_safety, rel=1e-12, abs=1e-12)
+        assert (batch.safe[k], batch.leans_safe[k]) == (one.safe, one.leans_safe)
+
+
+def test_what_was_pinned_is_not_learnt_again() -> None:
+    pin = Pin(phi=3.0, usual=0.3)
+
+    ledger = Ledger.open(
+        errors(), Promotion(), began=0, past=ArmCounts(1e6, 1e3), phi=1.0, step=0, pin=pin
+    ).advanced(Interval(ArmCounts(75, 20), ArmCounts(1425, 300)), start=0, lone_pod=False)
+
+    assert ledger.pin == pin
+    assert ledger.log_harm == ledger.absolute.log_value
+    assert Ledger.open(errors(), Promotion(), began=0, past=ArmCounts(), phi=2.0, step=0).pin.phi == 2.0

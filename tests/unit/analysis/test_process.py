@@ -3,12 +3,21 @@
 from itertools import product
 from math import exp, isclose, log
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import logsumexp
 
-from serin.domain.analysis.process import GROWTH_CAP, HORIZON_ONSETS, ONSET_SECONDS, Harm, Safety, log_sum
+from serin.domain.analysis.process import (
+    GROWTH_CAP,
+    HORIZON_ONSETS,
+    ONSET_SECONDS,
+    Harm,
+    Safety,
+    equal_parts,
+    log_sum,
+)
 
 FAIR_BETS = ((1.9, 0.1), (1.2, 0.8))
 """Two components' factors after heads and after tails of a fair coin: each has mean 1."""
@@ -18,7 +27,7 @@ factors = st.lists(st.tuples(st.floats(-5, 5), st.floats(-5, 5)), min_size=1, ma
 
 def after(process: Harm, flips: tuple[int, ...], *, interval: float) -> Harm:
     for place, flip in enumerate(flips):
-        bets = [log(bet[flip]) for bet in FAIR_BETS]
+        bets = np.log([bet[flip] for bet in FAIR_BETS])
         process = process.advanced(bets, elapsed=place * interval)
     return process
 
@@ -34,14 +43,14 @@ def test_harm_has_mean_one_at_most_under_the_null(interval: float) -> None:
 
 
 def test_no_single_interval_decides() -> None:
-    once = Harm.begin(2).advanced([500.0, 500.0], elapsed=0)
+    once = Harm.begin(2).advanced(np.full(2, 500.0), elapsed=0)
 
     assert once.log_value == GROWTH_CAP < log(100)
-    assert once.advanced([500.0, 500.0], elapsed=15).log_value > log(100)
+    assert once.advanced(np.full(2, 500.0), elapsed=15).log_value > log(100)
 
 
 def test_a_late_fault_is_not_drowned_by_good_hours() -> None:
-    good, bad = [-0.5, -0.5], [2.0, 2.0]
+    good, bad = np.full(2, -0.5), np.full(2, 2.0)
     process = Harm.begin(2)
     for minute in range(180):
         process = process.advanced(good, elapsed=60.0 * minute)
@@ -56,7 +65,7 @@ def test_a_late_fault_is_not_drowned_by_good_hours() -> None:
 def test_onsets_only_move_capital(found: list[tuple[float, float]]) -> None:
     process = Harm.begin(2)
     for place, one in enumerate(found):
-        process = process.advanced(one, elapsed=ONSET_SECONDS * 20 * place)
+        process = process.advanced(np.array(one), elapsed=ONSET_SECONDS * 20 * place)
         assert 0 <= process.left <= 0.5
         assert process.onsets == min(20 * place, HORIZON_ONSETS)
         assert isclose(
@@ -65,21 +74,21 @@ def test_onsets_only_move_capital(found: list[tuple[float, float]]) -> None:
 
 
 def test_safety_shares_its_capital_equally_between_forms() -> None:
-    safety = Safety.begin((2, 4), confidence=0.95)
+    safety = Safety.begin(equal_parts((2, 4)), confidence=0.95)
 
-    first_form_only = safety.advanced([3.0, 3.0, -900.0, -900.0, -900.0, -900.0])
+    first_form_only = safety.advanced(np.array([3.0, 3.0, -900.0, -900.0, -900.0, -900.0]))
 
     assert safety.log_value == 0
     assert isclose(first_form_only.log_value, 3.0 + log(0.5))
 
 
 def test_an_old_good_hour_does_not_outvote_a_bad_minute() -> None:
-    safety = Safety.begin((1,), confidence=0.95)
+    safety = Safety.begin(equal_parts((1,)), confidence=0.95)
     for _ in range(1000):
-        safety = safety.advanced([1.0])
+        safety = safety.advanced(np.ones(1))
 
     for _ in range(4):
-        safety = safety.advanced([-1.0])
+        safety = safety.advanced(-np.ones(1))
 
     assert safety.log_value < log(20)
 
@@ -89,3 +98,18 @@ def test_log_sum_agrees_with_scipy(logs: list[float], rest: float) -> None:
     expected = logsumexp([*logs, log(rest)]) if rest > 0 else logsumexp(logs)
 
     assert isclose(log_sum(logs, rest), expected, rel_tol=1e-12, abs_tol=1e-12)
+
+
+def test_many_processes_at_once_are_each_of_them() -> None:
+    dice = np.random.default_rng(5)
+    found = dice.normal(0, 3, size=(40, 7, 3))
+    together, safe = Harm.begin(3), Safety.begin(equal_parts((1, 2)), confidence=0.95)
+    apart, safes = [together] * 7, [safe] * 7
+
+    for place, factors in enumerate(found):
+        together, safe = together.advanced(factors, elapsed=25.0 * place), safe.advanced(factors)
+        apart = [one.advanced(f, elapsed=25.0 * place) for one, f in zip(apart, factors, strict=True)]
+        safes = [one.advanced(f) for one, f in zip(safes, factors, strict=True)]
+
+    assert np.allclose(together.log_value, [one.log_value for one in apart], rtol=1e-12)
+    assert np.allclose(safe.log_value, [one.log_value for one in safes], rtol=1e-12, atol=1e-12)

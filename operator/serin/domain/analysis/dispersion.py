@@ -4,13 +4,16 @@ Pods are compared inside a block of time, so that what all of them share (a bad 
 noise. Evidence is divided by phi. Source: the quasi-Poisson estimate (McCullagh & Nelder, Generalized Linear
 Models, section 6.2), over several block lengths, because clusters of errors and noisy minutes show at
 different ones.
+
+Counts are arrays over intervals, then pods, then whatever is estimated side by side (runs of a simulation).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from math import sqrt
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from serin.domain.analysis.evidence import ArmCounts
+import numpy as np
+
+from serin.domain.analysis.evidence import NOTHING, Amount, ArmCounts, Numbers
 
 UNKNOWN: Final = 2.0
 """Used where the history is too short to tell."""
@@ -24,40 +27,51 @@ Block = Mapping[str, ArmCounts]
 
 def dispersion(history: Sequence[Block], *, interval: float) -> float:
     """What the intervals before the comparison say, in their order; one without a counted pod is empty."""
-    served = sum(1 for block in history if any(counts.requests > 0 for counts in block.values()))
-    if served * interval < SHORTEST_HISTORY:
-        return UNKNOWN
+    return float(dispersion_of(by_pod(history), interval=interval)) if history else UNKNOWN
+
+
+def by_pod(history: Sequence[Block]) -> ArmCounts:
+    """A history as arrays over intervals and pods; a pod that was not counted did nothing."""
+    pods = sorted({pod for block in history for pod in block})
+    counts = [[block.get(pod, NOTHING) for pod in pods] for block in history]
+    return ArmCounts(
+        np.array([[one.requests for one in row] for row in counts], dtype=np.float64),
+        np.array([[one.bad for one in row] for row in counts], dtype=np.float64),
+    )
+
+
+def dispersion_of(history: ArmCounts, *, interval: float) -> Amount:
+    """The same for counts over intervals, pods and any further axes, which the answer has."""
+    served = (history.requests > 0).any(axis=1).sum(axis=0)
     sizes = {max(1, round(seconds / interval)) for seconds in _BLOCK_SECONDS}
-    return max(1.0, *(_at_block_length(list(_blocks(history, size))) for size in sizes))
+    found = [_at_block_length(_in_blocks(history, size)) for size in sorted(sizes)]
+    return np.where(served * interval < SHORTEST_HISTORY, UNKNOWN, np.max(found, axis=0))
 
 
-def _blocks(history: Sequence[Block], size: int) -> Iterator[Block]:
-    """History in blocks of `size` intervals; with a single pod, two neighbouring blocks stand for two."""
-    blocks = [_together(history[k : k + size]) for k in range(0, len(history) - size + 1, size)]
-    if len({pod for block in blocks for pod in block}) > 1:
-        yield from blocks
-        return
-    for one, next_one in zip(blocks[::2], blocks[1::2], strict=False):
-        yield {f"{half}": counts for half, block in enumerate((one, next_one)) for counts in block.values()}
+def _in_blocks(history: ArmCounts, size: int) -> ArmCounts:
+    """In blocks of `size` intervals; with a single pod, two neighbouring blocks stand for two."""
+    requests, bad = together(history.requests, size), together(history.bad, size)
+    if requests.shape[1] != 1:
+        return ArmCounts(requests, bad)
+    pairs = len(requests) // 2
+    paired = (pairs, 2, *requests.shape[2:])
+    return ArmCounts(requests[: 2 * pairs].reshape(paired), bad[: 2 * pairs].reshape(paired))
 
 
-def _together(intervals: Sequence[Block]) -> Block:
-    pods: dict[str, ArmCounts] = {}
-    for interval in intervals:
-        for pod, counts in interval.items():
-            pods[pod] = pods.get(pod, ArmCounts()) + counts
-    return pods
+def together(counts: Numbers, size: int) -> Numbers:
+    """Sums over each `size` of the first axis, without what is left over at the end."""
+    blocks = len(counts) // size
+    summed: Numbers = counts[: blocks * size].reshape(blocks, size, *counts.shape[1:]).sum(axis=1)
+    return summed
 
 
-def _at_block_length(blocks: Sequence[Block]) -> float:
+def _at_block_length(blocks: ArmCounts) -> Amount:
     """The estimate at one block length; 1 unless it stands out of its own sampling noise."""
-    chi_square, freedom = 0.0, 0
-    for block in blocks:
-        served = [counts for counts in block.values() if counts.requests > 0]
-        total = sum(served, ArmCounts())
-        if total.bad <= 0:
-            continue
-        share = total.bad / total.requests
-        chi_square += sum((c.bad - share * c.requests) ** 2 / (share * c.requests) for c in served)
-        freedom += len(served) - 1
-    return chi_square / freedom if freedom and chi_square > freedom + 3 * sqrt(2 * freedom) else 1.0
+    n, e = blocks.requests, blocks.bad
+    requests, bad = n.sum(axis=1, keepdims=True), e.sum(axis=1, keepdims=True)
+    telling = (n > 0) & (bad > 0)
+    expected = np.where(telling, n * bad, 1.0) / np.where(telling, requests, 1.0)
+    chi_square = np.where(telling, (e - expected) ** 2 / expected, 0.0).sum(axis=(0, 1))
+    freedom = np.maximum(telling.sum(axis=1) - 1, 0).sum(axis=0)
+    stands_out = chi_square > freedom + 3 * np.sqrt(2 * freedom)
+    return np.where(stands_out & (freedom > 0), chi_square / np.maximum(freedom, 1), 1.0)

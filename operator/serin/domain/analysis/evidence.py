@@ -5,45 +5,81 @@ bad share. mu: where a share is expected to be, learnt from the past only. rho: 
 difference p_c - p_s, that separates healthy from harmful (or unsafe). Functions return a natural logarithm
 whose exponential has mean at most 1 whenever the canary is on the other side of the margin: products of them
 are e-processes (`process`). Counts are interpolated, hence real numbers.
+
+Everything is elementwise: one rollout is a number, many (or the cuts of a distribution) are an array. The
+axis of the alternatives comes last, and amounts get it by `wide`.
 """
 
 from dataclasses import dataclass
-from math import log, log1p
-from typing import Final
+from typing import Any, Final, Self, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
 
-def geometric(first: float, last: float, count: int) -> tuple[float, ...]:
-    """`count` numbers from first to last in equal ratios."""
-    step = (last / first) ** (1 / (count - 1))
-    return tuple(first * step**k for k in range(count))
-
-
-WORSE_RATIOS: Final = geometric(1.25, 1000.0, 24)
-"""Alternatives of the harm test: how many times above the allowed ratio the canary could be."""
-SAFE_RATIOS: Final = geometric(0.05, 0.8, 16)
-"""Alternatives of the safety test: how far below the ratio that would be unsafe."""
-WORSE_ODDS: Final = geometric(1.1, 1000.0, 24)
-SAFE_ODDS: Final = geometric(1 / 1000.0, 1 / 1.1, 16)
-"""The same for the absolute forms, as multiples of the odds at the margin."""
+Amount: TypeAlias = Any
+"""A number, or an array with a number for each rollout or cut: no type of numpy's stubs says both."""
+Numbers: TypeAlias = NDArray[np.float64]
 
 _NEARLY: Final = 0.999
 """A bet stops short of the whole capital, so that no count makes a factor zero."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Alternatives:
+    """What could be true instead of the margin, as multiples of it: all of them above 1, or all below.
+
+    Attributes:
+        logs: ln of the multiples.
+        gains: The multiples less 1.
+    """
+
+    logs: Numbers
+    gains: Numbers
+
+    @classmethod
+    def between(cls, first: float, last: float, count: int) -> Self:
+        """`count` multiples from first to last in equal ratios."""
+        return cls.of(*np.geomspace(first, last, count))
+
+    @classmethod
+    def of(cls, *multiples: float) -> Self:
+        """These multiples."""
+        if not (min(multiples) > 1 or 0 < min(multiples) <= max(multiples) < 1):
+            raise ValueError(f"need multiples that are all above 1 or all between 0 and 1, got {multiples}")
+        return cls(np.log(multiples), np.subtract(multiples, 1.0))
+
+    def __len__(self) -> int:
+        return len(self.logs)
+
+    @property
+    def worse(self) -> bool:
+        """Whether they speak of harm; else of safety."""
+        return bool(self.gains[0] > 0)
+
+
+WORSE_RATIOS: Final = Alternatives.between(1.25, 1000.0, 24)
+"""Alternatives of the harm test: how many times above the allowed ratio the canary could be."""
+SAFE_RATIOS: Final = Alternatives.between(0.05, 0.8, 16)
+"""Alternatives of the safety test: how far below the ratio that would be unsafe."""
+WORSE_ODDS: Final = Alternatives.between(1.1, 1000.0, 24)
+SAFE_ODDS: Final = Alternatives.between(1 / 1000.0, 1 / 1.1, 16)
+"""The same for the absolute forms, as multiples of the odds at the margin."""
+
+
 @dataclass(frozen=True, slots=True)
 class ArmCounts:
-    """What one arm did in one interval; never more bad requests than requests."""
+    """What one arm did in one interval; never more bad requests than requests. Arrays cannot be compared."""
 
-    requests: float = 0.0
-    bad: float = 0.0
+    requests: Amount = 0.0
+    bad: Amount = 0.0
 
     def __add__(self, other: "ArmCounts") -> "ArmCounts":
         return ArmCounts(self.requests + other.requests, self.bad + other.bad)
 
     @property
     def share(self) -> float | None:
-        """The bad share; None without requests."""
-        return self.bad / self.requests if self.requests > 0 else None
+        """The bad share of one rollout's arm; None without requests."""
+        return float(self.bad / self.requests) if self.requests > 0 else None
 
 
 NOTHING: Final = ArmCounts()
@@ -57,61 +93,83 @@ class Interval:
     stable: ArmCounts
 
     @property
-    def comparable(self) -> bool:
+    def comparable(self) -> Amount:
         """Whether both arms served: an interval in which one did not says nothing."""
-        return self.canary.requests > 0 and self.stable.requests > 0
+        return (self.canary.requests > 0) & (self.stable.requests > 0)
+
+    def wide(self) -> "Interval":
+        """With an axis for the alternatives."""
+        canary, stable = self.canary, self.stable
+        return Interval(
+            ArmCounts(wide(canary.requests), wide(canary.bad)),
+            ArmCounts(wide(stable.requests), wide(stable.bad)),
+        )
 
 
-def log_relative(seen: Interval, *, theta: float, rho: float) -> float:
+def wide(amount: Amount) -> Amount:
+    """An amount with a last axis of length 1; a number fits any axis as it is."""
+    return amount if np.ndim(amount) == 0 else amount[..., None]
+
+
+def log_relative(seen: Interval, against: Alternatives, *, rho: Amount) -> Amount:
     """How strongly one interval speaks for "theta times as bad" over the margin "rho times as bad".
 
     With theta above rho it is evidence of harm (H0: p_c <= rho p_s), below it of safety (H0: p_c >= rho p_s).
+
+    Args:
+        seen: Both arms' counts, wide.
+        against: The alternatives theta, as multiples of rho.
+        rho: The margin, wide.
 
     Source: Lindon & Malek, arXiv:2011.03567, section 4: a bad event falls on the canary with probability
     n_c θ / (n_c θ + n_s). Ours takes the split seen in the interval, and a margin. It is conservative for
     common bad events, and blind where rho p_s reaches 1: there `log_absolute` judges alone.
     """
-    if not (theta > 0 and rho > 0):
-        raise ValueError(f"need theta > 0 and rho > 0, got {theta=}, {rho=}")
-    if not seen.comparable:
-        return 0.0
-    n_c, n_s = seen.canary.requests, seen.stable.requests
-    e_c, e = seen.canary.bad, seen.canary.bad + seen.stable.bad
-    return e_c * log(theta / rho) - e * log((n_c * theta + n_s) / (n_c * rho + n_s))
+    live = seen.comparable
+    weight = seen.canary.requests * rho
+    # The canary's part of all bad events at the margin; any number will do where nothing is compared.
+    part = weight / (weight + seen.stable.requests + (1 - live))
+    e_c = seen.canary.bad * live
+    e = e_c + seen.stable.bad * live
+    return e_c * against.logs - e * np.log1p(part * against.gains)
 
 
-def log_absolute(seen: Interval, *, odds: float, mu: float, delta: float) -> float:
-    """How strongly one interval speaks for odds `odds` times those at the margin `mu + delta`.
+def log_absolute(seen: Interval, against: Alternatives, *, mu: Amount, delta: Amount) -> Amount:
+    """How strongly one interval speaks for other odds than those at the margin `mu + delta`.
 
-    With odds above 1 it is evidence of harm (H0: p_c <= p_s + delta), below 1 of safety (p_c >= p_s + delta).
+    With odds above it is evidence of harm (H0: p_c <= p_s + delta), below of safety (p_c >= p_s + delta).
 
     Args:
-        seen: Both arms' counts.
-        odds: The alternative, a multiple of the odds of the canary's share at the margin.
-        mu: The stable's share as the past has it, in (0, 1 - delta). Any value keeps the mean below 1.
-        delta: The margin, as a share.
+        seen: Both arms' counts, wide.
+        against: The alternatives, as multiples of the odds of the canary's share at the margin.
+        mu: The stable's share as the past has it, in (0, 1 - delta), wide. Any value keeps the mean below 1.
+        delta: The margin, as a share, wide.
 
     Source: a bet on each arm whose stakes cancel at the margin, n_c λ_c = n_s λ_s, which is the stationarity
     condition of the reverse information projection in Turner & Grünwald, arXiv:2203.09785.
     """
-    if not seen.comparable:
-        return 0.0
-    n_c, n_s = seen.canary.requests, seen.stable.requests
-    e_c, e_s = seen.canary.bad, seen.stable.bad
+    live = seen.comparable
+    idle = 1 - live
+    n_c, n_s = seen.canary.requests * live, seen.stable.requests * live
+    e_c, e_s = seen.canary.bad * live, seen.stable.bad * live
+    split = (n_s + idle) / (n_c + idle)
     mu_c = mu + delta
-    theta = odds * mu_c / (1 - mu_c + odds * mu_c)
-    stake = (theta - mu_c) / (mu_c * (1 - mu_c))
-    split = n_s / n_c
-    stake = min(stake, _NEARLY * split / (1 - mu)) if odds > 1 else max(stake, -_NEARLY * split / mu)
+    # (theta - mu_c) / (mu_c (1 - mu_c)), for theta whose odds are the multiple of those of mu_c
+    stake = against.gains / (1 + mu_c * against.gains)
+    if against.worse:
+        stake = np.minimum(stake, _NEARLY * split / (1 - mu))
+    else:
+        stake = np.maximum(stake, -_NEARLY * split / mu)
     other = stake / split
     return (
-        e_c * log1p(stake * (1 - mu_c))
-        + (n_c - e_c) * log1p(-stake * mu_c)
-        + e_s * log1p(-other * (1 - mu))
-        + (n_s - e_s) * log1p(other * mu)
+        e_c * np.log1p(stake * (1 - mu_c))
+        + (n_c - e_c) * np.log1p(-stake * mu_c)
+        + e_s * np.log1p(-other * (1 - mu))
+        + (n_s - e_s) * np.log1p(other * mu)
     )
 
 
-def expected_share(past: ArmCounts, *, delta: float) -> float:
+def expected_share(past: ArmCounts, *, delta: Amount) -> Amount:
     """Where the stable's bad share is expected to be, from its past alone, in the range of `log_absolute`."""
-    return min(max((past.bad + 0.05) / (past.requests + 100.0), 1e-6), 1 - delta - 1e-3)
+    share = (past.bad + 0.05) / (past.requests + 100.0)
+    return np.minimum(np.maximum(share, 1e-6), 1 - delta - 1e-3)

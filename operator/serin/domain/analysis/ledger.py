@@ -1,12 +1,15 @@
 """What one signal has said so far: a frozen fold over the intervals in which both arms were counted.
 
 Harm is asked for over the whole attempt, safety anew at each step (design 6). Which margins apply is chosen
-once, by how common bad requests are on the stable: a ratio means little where half of them are bad.
+once, by how common bad requests are on the stable: a ratio means little where half of them are bad. One
+rollout's counts are numbers; a simulation's are arrays, one element per run, and so is then what is told.
 """
 
 from dataclasses import dataclass, replace
 from math import log
-from typing import Final
+from typing import Final, Self
+
+import numpy as np
 
 from serin.domain.analysis.evidence import (
     NOTHING,
@@ -14,14 +17,17 @@ from serin.domain.analysis.evidence import (
     SAFE_RATIOS,
     WORSE_ODDS,
     WORSE_RATIOS,
+    Amount,
     ArmCounts,
     Interval,
     expected_share,
     log_absolute,
     log_relative,
+    wide,
 )
 from serin.domain.analysis.policy import Promotion, SignalPolicy
-from serin.domain.analysis.process import Harm, Safety
+from serin.domain.analysis.process import Harm, Safety, equal_parts
+from serin.domain.analysis.verdict import Pin
 
 LONE_POD_RATIO: Final = 1.5
 """The least ratio allowed to a single canary pod: it may stand on a worse node, which no test can tell."""
@@ -32,8 +38,12 @@ FREQUENT: Final = 0.05
 WIDE_INCREASE: Final = 0.05
 """The difference allowed where bad requests are common or frequent."""
 
+_BOTH_FORMS: Final = equal_parts((len(SAFE_RATIOS), len(SAFE_ODDS)))
+_POINTS_ALONE: Final = np.concatenate([np.full(len(SAFE_RATIOS), -np.inf), equal_parts((len(SAFE_ODDS),))])
+"""Capital of the safety test, on ratios first and on points after them."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Ledger:
     """One signal's evidence.
 
@@ -49,8 +59,8 @@ class Ledger:
     signal: SignalPolicy
     promotion: Promotion
     began: float
-    usual: float
-    phi: float
+    usual: Amount
+    phi: Amount
     past: ArmCounts
     step: int
     relative: Harm
@@ -69,17 +79,18 @@ class Ledger:
         *,
         began: float,
         past: ArmCounts,
-        phi: float,
+        phi: Amount,
         step: int,
-    ) -> "Ledger":
-        """Before the first interval that is compared."""
-        usual = expected_share(past, delta=0.0)
+        pin: Pin | None = None,
+    ) -> Self:
+        """Before the first interval that is compared. What was pinned is not learnt again."""
+        usual = expected_share(past, delta=0.0) if pin is None else pin.usual
         return cls(
             signal=signal,
             promotion=promotion,
             began=began,
             usual=usual,
-            phi=phi,
+            phi=phi if pin is None else pin.phi,
             past=past,
             step=step,
             relative=Harm.begin(len(WORSE_RATIOS)),
@@ -98,7 +109,7 @@ class Ledger:
         """After an interval that is not compared: it still tells what to expect of the stable."""
         return replace(self, past=self.past + stable)
 
-    def advanced(self, seen: Interval, *, start: float, lone_pod: bool) -> "Ledger":
+    def advanced(self, seen: Interval, *, start: float, lone_pod: Amount) -> "Ledger":
         """After an interval that is compared.
 
         Args:
@@ -106,17 +117,18 @@ class Ledger:
             start: When the interval began, in Unix seconds.
             lone_pod: No more than one canary pod was counted then.
         """
-        rho = max(LONE_POD_RATIO, self.signal.max_ratio) if lone_pod else self.signal.max_ratio
-        margin = WIDE_INCREASE if self.usual > COMMON else self.signal.max_increase
-        mu, elapsed = expected_share(self.past, delta=margin), start - self.began
-        ratios = [log_relative(seen, theta=rho * g, rho=rho) / self.phi for g in WORSE_RATIOS]
-        points = [log_absolute(seen, odds=g, mu=mu, delta=margin) / self.phi for g in WORSE_ODDS]
+        counts, phi, elapsed = seen.wide(), wide(self.phi), start - self.began
+        rho = np.where(lone_pod, max(LONE_POD_RATIO, self.signal.max_ratio), self.signal.max_ratio)
+        margin = np.where(self.usual > COMMON, WIDE_INCREASE, self.signal.max_increase)
+        mu = expected_share(self.past, delta=margin)
+        ratios = log_relative(counts, WORSE_RATIOS, rho=wide(rho)) / phi
+        points = log_absolute(counts, WORSE_ODDS, mu=wide(mu), delta=wide(margin)) / phi
         return replace(
             self,
             past=self.past + seen.stable,
             relative=self.relative.advanced(ratios, elapsed=elapsed),
             absolute=self.absolute.advanced(points, elapsed=elapsed),
-            safety=self.safety.advanced(self._safety_factors(seen)),
+            safety=self.safety.advanced(self._safety_factors(counts) / phi),
             canary=self.canary + seen.canary,
             stable=self.stable + seen.stable,
             step_canary=self.step_canary + seen.canary,
@@ -124,21 +136,25 @@ class Ledger:
         )
 
     @property
-    def log_harm(self) -> float:
-        """Logarithm of the harm test's e-value: by both margins, or in points alone where bad is common."""
-        if self.usual > COMMON:
-            return self.absolute.log_value
-        if self.signal.max_increase <= 0:
-            return self.relative.log_value
-        return min(self.relative.log_value, self.absolute.log_value)
+    def pin(self) -> Pin:
+        """What was learnt of one rollout before the comparison began."""
+        return Pin(phi=float(self.phi), usual=float(self.usual))
 
     @property
-    def log_safety(self) -> float:
+    def log_harm(self) -> Amount:
+        """Logarithm of the harm test's e-value: by both margins, or in points alone where bad is common."""
+        ratios, points = self.relative.log_value, self.absolute.log_value
+        rare = ratios if self.signal.max_increase <= 0 else np.minimum(ratios, points)
+        decisive: Amount = np.where(self.usual > COMMON, points, rare)
+        return decisive[()]
+
+    @property
+    def log_safety(self) -> Amount:
         """Logarithm of the safety test's e-value at this step, as it is now: not the highest it has been."""
         return self.safety.log_value
 
     @property
-    def leans_safe(self) -> bool:
+    def leans_safe(self) -> Amount:
         """Whether the canary's share at this step is within the ratio of promotion. Without this a fivefold
         rise from one in a thousand is called safe before it is called harmful, in three cases of four.
         """
@@ -147,27 +163,25 @@ class Ledger:
         return canary.bad * stable.requests <= allowed
 
     @property
-    def safe(self) -> bool:
+    def safe(self) -> Amount:
         """Whether this signal stands in no step's way."""
         enough = self.step_canary.requests >= self.promotion.min_requests
-        return enough and self.leans_safe and self.log_safety >= -log(1 - self.promotion.confidence)
+        return enough & self.leans_safe & (self.log_safety >= -log(1 - self.promotion.confidence))
 
     @property
     def ratio(self) -> float | None:
-        """The canary's bad share over the stable's; None without bad events on the stable."""
+        """One rollout's bad share on the canary over the stable's; None without bad events on the stable."""
         ours, theirs = self.canary.share, self.stable.share
         return ours / theirs if ours is not None and theirs else None
 
-    def _safety_factors(self, seen: Interval) -> list[float]:
-        frequent = self.usual > FREQUENT
-        margin = WIDE_INCREASE if frequent else self.promotion.max_increase
-        rho, mu = self.promotion.max_ratio, expected_share(self.past, delta=margin)
-        points = [log_absolute(seen, odds=g, mu=mu, delta=margin) / self.phi for g in SAFE_ODDS]
-        if frequent:
-            return points
-        return [log_relative(seen, theta=rho * g, rho=rho) / self.phi for g in SAFE_RATIOS] + points
+    def _safety_factors(self, counts: Interval) -> Amount:
+        margin = np.where(self.usual > FREQUENT, WIDE_INCREASE, self.promotion.max_increase)
+        mu = expected_share(self.past, delta=margin)
+        ratios = log_relative(counts, SAFE_RATIOS, rho=self.promotion.max_ratio)
+        points = log_absolute(counts, SAFE_ODDS, mu=wide(mu), delta=wide(margin))
+        return np.concatenate([ratios, points], axis=-1)
 
 
-def _no_safety(usual: float, promotion: Promotion) -> Safety:
-    groups = (len(SAFE_ODDS),) if usual > FREQUENT else (len(SAFE_RATIOS), len(SAFE_ODDS))
-    return Safety.begin(groups, confidence=promotion.confidence)
+def _no_safety(usual: Amount, promotion: Promotion) -> Safety:
+    capital = np.where(wide(usual > FREQUENT), _POINTS_ALONE, _BOTH_FORMS)
+    return Safety.begin(capital, confidence=promotion.confidence)

@@ -4,30 +4,45 @@
 fifty good minutes, and lets no single interval decide. `Safety` hedges over size alone, and forgets an old
 good hour. Both are frozen folds: the same intervals in the same order give the same value, whenever they are
 seen. By Ville's inequality a value ever reaches x with probability at most 1/x if its null is true, whatever
-made one stop looking.
+made one stop looking. Both are elementwise over all axes but the last, that of the components.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import exp, inf, log
+from math import log
 from typing import Final, Self
+
+import numpy as np
+
+from serin.domain.analysis.evidence import Amount, Numbers, wide
 
 HORIZON_ONSETS: Final = 239
 """Faults may begin at each full minute of four hours; later ones are found too, only more slowly."""
 ONSET_SECONDS: Final = 60.0
 GROWTH_CAP: Final = log(20.0)
 """Largest growth in one interval: from 1, at least two intervals must agree on 1 in 100."""
-_AT_ONCE: Final = 0.5
+AT_ONCE: Final = 0.5
 """Prior weight of an effect that is there from the first interval."""
+ONSET_SHARE: Final = (1 - AT_ONCE) / HORIZON_ONSETS
+"""Prior weight of an effect that begins at one of the minutes."""
 
 
-def log_sum(logs: Sequence[float], rest: float = 0.0) -> float:
-    """ln(rest + sum of the exponentials), without overflow."""
-    top = max(max(logs), log(rest) if rest > 0 else -inf)
-    return top + log(sum(exp(x - top) for x in logs) + (rest * exp(-top) if rest > 0 else 0.0))
+def log_sum(logs: Amount, rest: float = 0.0) -> Amount:
+    """ln(rest + sum of the exponentials over the last axis), without overflow."""
+    logs = np.asarray(logs)
+    top = logs.max(axis=-1)
+    if rest > 0:
+        top = np.maximum(top, log(rest))
+    total = np.exp(logs - wide(top)).sum(axis=-1)
+    return top + np.log(total + rest * np.exp(-top) if rest > 0 else total)
 
 
-@dataclass(frozen=True, slots=True)
+def equal_parts(groups: Sequence[int]) -> Numbers:
+    """Logarithms of a capital of 1, shared equally by groups of components and equally inside each."""
+    return np.concatenate([np.full(size, -log(len(groups) * size)) for size in groups])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Harm:
     """An e-process over effect sizes (one component each) and onsets, with capped growth.
 
@@ -42,18 +57,18 @@ class Harm:
     but with the probability of a false alarm, not its rate, under control.
     """
 
-    logs: tuple[float, ...]
+    logs: Numbers
     left: float
     onsets: int
-    log_mixture: float
-    log_value: float
+    log_mixture: Amount
+    log_value: Amount
 
     @classmethod
     def begin(cls, components: int) -> Self:
         """Nothing seen: evidence 1."""
-        return cls((log(_AT_ONCE / components),) * components, 1 - _AT_ONCE, 0, 0.0, 0.0)
+        return cls(np.full(components, log(AT_ONCE / components)), 1 - AT_ONCE, 0, 0.0, 0.0)
 
-    def advanced(self, factors: Sequence[float], *, elapsed: float) -> "Harm":
+    def advanced(self, factors: Numbers, *, elapsed: float) -> "Harm":
         """After one more interval.
 
         Args:
@@ -61,41 +76,37 @@ class Harm:
             elapsed: Seconds from the first counted interval's start to this one's start, counted or not.
         """
         due = min(int(elapsed / ONSET_SECONDS + 1e-9), HORIZON_ONSETS)
-        share = (1 - _AT_ONCE) / HORIZON_ONSETS
-        placed = (due - self.onsets) * share
-        logs: Sequence[float] = self.logs
-        if placed > 0:
-            portion = log(placed / len(logs))
-            logs = [log_sum((one, portion)) for one in logs]
-        left = (HORIZON_ONSETS - due) * share
-        moved = tuple(one + factor for one, factor in zip(logs, factors, strict=True))
+        logs = self.logs
+        if due > self.onsets:
+            logs = np.logaddexp(logs, log((due - self.onsets) * ONSET_SHARE / logs.shape[-1]))
+        left = (HORIZON_ONSETS - due) * ONSET_SHARE
+        moved = logs + factors
         mixture = log_sum(moved, left)
-        growth = min(mixture - self.log_mixture, GROWTH_CAP)
+        growth = np.minimum(mixture - self.log_mixture, GROWTH_CAP)
         return Harm(moved, left, due, mixture, self.log_value + growth)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Safety:
     """An e-process over effect sizes, cut off at a ceiling so that an old hour does not outvote a minute."""
 
-    logs: tuple[float, ...]
+    logs: Numbers
     ceiling: float
-    log_value: float = 0.0
+    log_value: Amount = 0.0
 
     @classmethod
-    def begin(cls, groups: Sequence[int], *, confidence: float) -> Self:
-        """Nothing seen: evidence 1, shared equally by groups of components and equally inside each.
+    def begin(cls, logs: Numbers, *, confidence: float) -> Self:
+        """Nothing seen: evidence 1.
 
         Args:
-            groups: How many components each averaged form has.
+            logs: ln of the capital on each component, 1 altogether; see `equal_parts`.
             confidence: 1 - the largest probability of calling an unsafe canary safe.
         """
-        logs = tuple(-log(len(groups) * size) for size in groups for _ in range(size))
-        return cls(logs, 2 * -log(1 - confidence))
+        return cls(logs, -2 * log(1 - confidence))
 
-    def advanced(self, factors: Sequence[float]) -> "Safety":
+    def advanced(self, factors: Numbers) -> "Safety":
         """After one more interval, whose factors' logarithms are given for each component."""
-        moved = tuple(one + factor for one, factor in zip(self.logs, factors, strict=True))
+        moved = self.logs + factors
         value = log_sum(moved)
-        excess = max(0.0, value - self.ceiling)
-        return replace(self, logs=tuple(one - excess for one in moved), log_value=value - excess)
+        excess = np.maximum(value - self.ceiling, 0.0)
+        return replace(self, logs=moved - wide(excess), log_value=value - excess)
