@@ -15,6 +15,7 @@ from typing import Final
 from serin.api.crd import crd_yaml
 from serin.app import NotInstalled, RestartWanted, run
 from serin.kube.errors import KubeError
+from serin.prom.config import ConfigError
 from serin.runtime.settings import Settings
 from serin.runtime.sweeper import StalledWatch
 from serin.runtime.telemetry import log_to
@@ -51,7 +52,7 @@ def _run(parsed: argparse.Namespace) -> Exit:
     except (RestartWanted, StalledWatch) as wanted:
         logger.info("restart wanted", extra={"reason": str(wanted)})
         return Exit.START_AGAIN
-    except (NotInstalled, KubeError) as error:
+    except (ConfigError, NotInstalled, KubeError) as error:
         logger.error("not started", extra={"reason": str(error)})
         return Exit.FAILED
     return Exit.OK
@@ -61,6 +62,7 @@ def _settings(parsed: argparse.Namespace) -> Settings:
     return Settings(
         namespaces=tuple(parsed.namespace),
         prometheus=parsed.prometheus or None,
+        prometheus_config=parsed.prometheus_config,
         scrape_interval=parsed.scrape_interval,
         workers=parsed.workers,
         host=parsed.host,
@@ -94,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         help="look only here; may be repeated; default: the whole cluster",
     )
     option("prometheus", None, "address of the Prometheus that judges")
+    option("prometheus-config", None, "file of Prometheuses, for several or with credentials", Path)
     option(
         "scrape-interval", defaults.scrape_interval, "its scrape interval of the models, seconds", _seconds
     )

@@ -28,10 +28,14 @@ from serin.kube.errors import KubeError
 from serin.kube.events import EventRecorder
 from serin.kube.kinds import CHILDREN, MODEL_DEPLOYMENT, Kind
 from serin.prom.client import PrometheusClient
+from serin.prom.credentials import Credentials
+from serin.prom.endpoints import Endpoint
 from serin.reconciler import Reconciler
+from serin.runtime.guarding import Guarding
 from serin.runtime.judging import Judging
 from serin.runtime.poller import Poller
 from serin.runtime.probes import serving
+from serin.runtime.prometheuses import Prometheuses
 from serin.runtime.queue import WorkQueue
 from serin.runtime.settings import Settings
 from serin.runtime.store import Store
@@ -64,8 +68,10 @@ async def run(settings: Settings) -> None:
     Raises:
         NotInstalled: The CRD is missing.
         RestartWanted: Start again to watch a kind that has appeared.
+        ConfigError: What is said of Prometheus cannot be meant.
         KubeError: The API server could not be reached at the start.
     """
+    prometheuses = Prometheuses.of(settings)
     telemetry = Telemetry()
     async with KubeClient.connected(settings.kubeconfig, told=telemetry.answered) as kube:
         if not await kube.serves(MODEL_DEPLOYMENT.name):
@@ -74,16 +80,23 @@ async def run(settings: Settings) -> None:
                 "install it: serin crd | kubectl apply -f -"
             )
         kinds = [kind for kind in CHILDREN if not kind.optional or await kube.serves(kind.name)]
-        await Operator(settings, kube, telemetry, tuple(kinds)).run()
+        await Operator(settings, kube, telemetry, kinds=tuple(kinds), prometheuses=prometheuses).run()
 
 
 class Operator:
     """The parts of one operator, made for one cluster and run once."""
 
     def __init__(
-        self, settings: Settings, kube: KubeClient, telemetry: Telemetry, kinds: tuple[Kind, ...]
+        self,
+        settings: Settings,
+        kube: KubeClient,
+        telemetry: Telemetry,
+        *,
+        kinds: tuple[Kind, ...],
+        prometheuses: Prometheuses,
     ) -> None:
         self._settings = settings
+        self._prometheuses = prometheuses
         self._kube = kube
         self._telemetry = telemetry
         self._kinds = kinds
@@ -91,6 +104,7 @@ class Operator:
         self._queue: WorkQueue[Key] = WorkQueue(random=SystemRandom())
         self._recorder = EventRecorder(kube.post_event, clock=_now, instance=socket.gethostname())
         self._judging = Judging(changed=self._queue.add_after)
+        self._guarding = Guarding(changed=self._queue.add_after, now=time.time)
         self._workers = self._staffed()
         self._sweeper = Sweeper(
             kube,
@@ -121,8 +135,9 @@ class Operator:
             store=self._store,
             recorder=self._recorder,
             judge=self._judging,
+            guards=self._guarding,
             catalogue=builtin(),
-            interval=self._settings.scrape_interval if self._settings.prometheus else None,
+            prometheuses=self._prometheuses,
             served=frozenset(kind.name for kind in self._kinds),
             clock=_now,
         )
@@ -138,12 +153,14 @@ class Operator:
         settings = self._settings
         self._telemetry.watch("serin_queue_depth", "Keys that wait for a worker.", lambda: len(self._queue))
         self._telemetry.watch("serin_models", "ModelDeployments known.", lambda: len(self._store.keys()))
-        if settings.prometheus:
+        if self._prometheuses.endpoints:
             session = await self._open.enter_async_context(aiohttp.ClientSession())
-            prometheus = PrometheusClient(session, settings.prometheus)
-            poller = Poller(prometheus, on_assessment=self._judging.take, now=time.time)
+            clients = {place.name: _client(session, place) for place in self._prometheuses.endpoints}
+            poller = Poller(clients, on_assessment=self._judging.take, now=time.time)
             self._judging.follower = poller
             self._open.push_async_callback(poller.close)
+            self._guarding.prometheuses = clients
+            self._open.push_async_callback(self._guarding.close)
         port = await self._open.enter_async_context(
             serving(
                 self._telemetry,
@@ -226,6 +243,11 @@ class Operator:
 
     def _awaited(self) -> str | None:
         return None if self._synced else "not everything that exists has been seen yet"
+
+
+def _client(session: aiohttp.ClientSession, place: Endpoint) -> PrometheusClient:
+    credentials = Credentials(place.access)
+    return PrometheusClient(session, place.url, credentials=credentials, timeout=place.timeout)
 
 
 def _now() -> datetime:

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 from serin.api.intent import intent_of, requests_of
 from serin.api.invalid import InvalidSpec
 from serin.catalogue.loader import Catalogue
+from serin.domain.analysis.guards import GuardReading, GuardRequest
 from serin.domain.analysis.policy import Mode
 from serin.domain.analysis.request import TrialRequest
 from serin.domain.analysis.verdict import Assessment
@@ -25,6 +26,7 @@ from serin.domain.observed import Observed
 from serin.domain.plan import Removal, Scene, Write, collides, plan, removals
 from serin.domain.render import render_template
 from serin.domain.report import status_of
+from serin.domain.rollout.limits import guard_request
 from serin.domain.rollout.machine import advance
 from serin.domain.rollout.questions import changes_router
 from serin.domain.rollout.rebuild import recovered
@@ -34,6 +36,7 @@ from serin.domain.status import Status
 from serin.domain.trial import trial_request
 from serin.domain.urgency import course_changed
 from serin.kube.errors import Forbidden, Invalid
+from serin.prom.endpoints import Endpoint
 from serin.runtime.applier import Applier, NameTaken
 from serin.runtime.applier import Kube as Writes
 from serin.runtime.applier import Store as Shown
@@ -63,8 +66,10 @@ class Store(Shown, Protocol):
 class Judge(Protocol):
     """The poller: judges the attempts it is told to follow. Never waits."""
 
-    def follow(self, key: Key, request: TrialRequest) -> None:
-        """Judge this attempt from now on; may be repeated with newer pods and weights."""
+    def follow(self, key: Key, request: TrialRequest, source: str) -> None:
+        """Judge this attempt from now on by the samples of the Prometheus of that name; may be repeated with
+        newer pods and weights.
+        """
         ...
 
     def forget(self, key: Key) -> None:
@@ -73,6 +78,30 @@ class Judge(Protocol):
 
     def word(self, key: Key) -> Assessment | None:
         """The latest verdict."""
+        ...
+
+
+class Guards(Protocol):
+    """Looks at the guards of the attempts it is told to follow. Never waits."""
+
+    def follow(self, key: Key, request: GuardRequest, source: str) -> None:
+        """Look at them from now on, in the Prometheus of that name; may be repeated."""
+        ...
+
+    def forget(self, key: Key) -> None:
+        """Look no longer."""
+        ...
+
+    def readings(self, key: Key) -> tuple[GuardReading, ...]:
+        """What they have come to."""
+        ...
+
+
+class Prometheuses(Protocol):
+    """Where samples may be read: the operator's own list."""
+
+    def chosen(self, namespace: str, address: str | None) -> Endpoint | InvalidSpec | None:
+        """Where a model's samples are; None where there is no Prometheus for it."""
         ...
 
 
@@ -104,7 +133,7 @@ class Reconciler:
     """Brings one ModelDeployment after the other to where its spec and its evidence say.
 
     Args:
-        interval: The scrape interval, in seconds; None where no Prometheus is configured.
+        prometheuses: Where samples may be read.
         served: Kinds the API server has; a router whose kind is missing cannot be used.
         clock: The time, aware; called once a look.
     """
@@ -116,15 +145,17 @@ class Reconciler:
         store: Store,
         recorder: Recorder,
         judge: Judge,
+        guards: Guards,
         catalogue: Catalogue,
-        interval: float | None,
+        prometheuses: Prometheuses,
         served: frozenset[str],
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._judge = judge
+        self._guards = guards
         self._catalogue = catalogue
-        self._interval = interval
+        self._prometheuses = prometheuses
         self._served = served
         self._clock = clock
         self._applier = Applier(kube, store, clock=clock)
@@ -159,6 +190,7 @@ class Reconciler:
         self._applier.forget(key)
         self._reporter.forget(key)
         self._judge.forget(key)
+        self._guards.forget(key)
 
     def _understood(self, model: Mapping[str, Any], kept: _Kept) -> Intent | None:
         """What the spec asks for; what it asked for last where it cannot be followed; None if it never
@@ -177,6 +209,10 @@ class Reconciler:
         if change := changes_router(asked, status_of_model(model)):
             kept.refusal = refused(Reason.INVALID_SPEC, change)
             return _last_good(model, kept)
+        place = self._prometheuses.chosen(asked.key.namespace, asked.samples.address)
+        if isinstance(place, InvalidSpec):
+            kept.refusal = refused(Reason.INVALID_SPEC, place.message)
+            return _last_good(model, kept)
         kept.refusal = None
         kept.intent = asked
         return asked
@@ -188,21 +224,23 @@ class Reconciler:
         before = status_of_model(model)
         status, notices = recovered(intent, before, seen, router=router, now=now)
         runtime = self._catalogue.runtime(intent.revision.runtime)
+        place = self._endpoint(intent)
         world = World(
             intent=intent,
             status=status,
             observed=seen,
             assessment=self._judge.word(key),
+            guards=self._guards.readings(key),
             memo=kept.memo,
             router=router,
             now=now,
-            prometheus=self._interval is not None,
+            prometheus=place is not None,
             runtime_pin=runtime.pin,
-            freshness=max(FRESH, timedelta(seconds=3 * (self._interval or 0))),
+            freshness=max(FRESH, timedelta(seconds=3 * (place.scrape_interval if place else 0))),
         )
         decision = advance(world)
         decision = replace(decision, notices=(*notices, *decision.notices))
-        self._follow(key, world, decision)
+        self._follow(key, world, decision, place)
         return self._planned(model, world, decision, before, kept, self._rendered(intent, seen))
 
     def _planned(
@@ -243,14 +281,24 @@ class Reconciler:
         runtime = self._catalogue.runtime(intent.revision.runtime)
         return {"runtime": runtime.pin, "template": render_template(intent, runtime)}
 
-    def _follow(self, key: Key, world: World, decision: Decision) -> None:
+    def _endpoint(self, intent: Intent) -> Endpoint | None:
+        place = self._prometheuses.chosen(intent.key.namespace, intent.samples.address)
+        return None if isinstance(place, InvalidSpec) else place
+
+    def _follow(self, key: Key, world: World, decision: Decision, place: Endpoint | None) -> None:
         request = None
-        if self._interval is not None and world.intent.analysis.mode is not Mode.OFF:
-            request = trial_request(world, decision, interval=self._interval)
-        if request is None:
+        if place is not None and world.intent.analysis.mode is not Mode.OFF:
+            request = trial_request(world, decision, interval=place.scrape_interval)
+        if place is None or request is None:
             self._judge.forget(key)
         else:
-            self._judge.follow(key, request)
+            request = replace(request, labels=world.intent.samples.labels)
+            self._judge.follow(key, request, place.name)
+        limits = guard_request(world, decision, interval=place.scrape_interval) if place else None
+        if place is None or limits is None:
+            self._guards.forget(key)
+        else:
+            self._guards.follow(key, limits, place.name)
 
     async def _act(self, key: Key, look: Look, kept: _Kept) -> bool:
         """Make one pass of writes; whether there was anything to do, so that another look is worth it."""

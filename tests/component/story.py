@@ -5,15 +5,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from serin.catalogue.loader import builtin
+from serin.domain.analysis.guards import GuardPolicy, GuardReading, GuardRequest
 from serin.domain.analysis.request import TrialRequest
 from serin.domain.analysis.verdict import Assessment, Verdict
 from serin.domain.names import KIND, Key
 from serin.domain.rollout.world import Notice
 from serin.kube.errors import Forbidden, Invalid, KubeError
+from serin.prom.endpoints import Endpoint
 from serin.reconciler import Reconciler
+from serin.runtime.prometheuses import Prometheuses
 from tests.component.cluster_in_memory import Clock, ClusterInMemory, Killed
 from tests.component.controllers import Controllers
 
+PROMETHEUS = "http://prometheus:9090"
 LOOKS = 200
 """Looks after which a story that does not end is taken for one that never will."""
 
@@ -38,7 +42,7 @@ class Jury:
     decided_at: float | None = None
     """The last boundary it decided on, in Unix seconds; None for the present."""
 
-    def follow(self, key: Key, request: TrialRequest) -> None:
+    def follow(self, key: Key, request: TrialRequest, source: str) -> None:
         self.followed = request
 
     def forget(self, key: Key) -> None:
@@ -62,6 +66,34 @@ class Jury:
 
 
 @dataclass(slots=True)
+class Sentries:
+    """Guards that see what they are told to see; every look at them is one more."""
+
+    seen: dict[str, float] = field(default_factory=dict)
+    followed: GuardRequest | None = None
+    known: dict[GuardPolicy, GuardReading] = field(default_factory=dict)
+
+    def follow(self, key: Key, request: GuardRequest, source: str) -> None:
+        if self.followed is None or self.followed.attempt != request.attempt:
+            self.known = {}
+        self.followed = request
+
+    def forget(self, key: Key) -> None:
+        self.followed = None
+        self.known = {}
+
+    def readings(self, key: Key) -> tuple[GuardReading, ...]:
+        if self.followed is None:
+            return ()
+        found = {}
+        for guard in self.followed.guards:
+            before = self.known.get(guard, GuardReading(attempt=self.followed.attempt, guard=guard))
+            found[guard] = before.after([self.seen[guard.name]] if guard.name in self.seen else [])
+        self.known = found
+        return tuple(found.values())
+
+
+@dataclass(slots=True)
 class Story:
     """One model, one operator process at a time."""
 
@@ -71,6 +103,7 @@ class Story:
     key: Key = field(default_factory=lambda: Key("ml", "fraud"))
     controllers: Controllers = field(init=False)
     jury: Jury = field(init=False)
+    sentries: Sentries = field(default_factory=Sentries)
     whole: bool = True
     """Whether the latest look came to its end."""
     reconciler: Reconciler = field(init=False)
@@ -83,13 +116,15 @@ class Story:
     def start(self) -> None:
         """A new operator process."""
         self.jury.followed = None
+        self.sentries.forget(self.key)
         self.reconciler = Reconciler(
             kube=self.cluster,
             store=self.cluster.store,
             recorder=self.scribe,
             judge=self.jury,
+            guards=self.sentries,
             catalogue=builtin(),
-            interval=15.0 if self.judged else None,
+            prometheuses=Prometheuses([Endpoint(name="main", url=PROMETHEUS)] if self.judged else []),
             served=frozenset({"HTTPRoute"}),
             clock=Clock(self.cluster),
         )

@@ -136,7 +136,7 @@ class Ear:
 async def poller(history: History, ear: Ear) -> AsyncIterator[Poller]:
     async with aiohttp.ClientSession() as session:
         prometheus = PrometheusClient(session, history.url)
-        polling = Poller(prometheus, on_assessment=ear.hear, now=ear.now)
+        polling = Poller({"main": prometheus}, on_assessment=ear.hear, now=ear.now)
         yield polling
         await polling.close()
 
@@ -145,10 +145,10 @@ async def test_a_restart_finds_the_evidence_that_was_there(history: History) -> 
     following, restarted = Ear(at=-5, leap=6.5), Ear(at=END)
 
     async with poller(history, following) as first:
-        first.follow(KEY, asked())
+        first.follow(KEY, asked(), "main")
         await following.until(lambda heard: following.moment == STARTED + END and heard[-1] == heard[-2])
     async with poller(history, restarted) as second:
-        second.follow(KEY, asked())
+        second.follow(KEY, asked(), "main")
         await restarted.until(bool)
 
     assert restarted.heard[0] == following.heard[-1]
@@ -160,7 +160,7 @@ async def test_without_prometheus_nothing_is_concluded_and_then_it_goes_on(histo
     ear = Ear(at=10)
     async with poller(history, ear) as polling:
         await history.stop()
-        polling.follow(KEY, asked())
+        polling.follow(KEY, asked(), "main")
         await ear.until(bool)
         away = ear.heard[-1]
         await history.start()
@@ -175,11 +175,11 @@ async def test_a_new_step_keeps_the_evidence_and_a_new_attempt_does_not(history:
     ear = Ear(at=END)
     later = StepWindow(step=1, weight=50, written=STARTED + END - 2, settled=None)
     async with poller(history, ear) as polling:
-        polling.follow(KEY, asked())
+        polling.follow(KEY, asked(), "main")
         await ear.until(bool)
-        polling.follow(KEY, replace(asked(), step=1, windows=(*asked().windows, later)))
+        polling.follow(KEY, replace(asked(), step=1, windows=(*asked().windows, later)), "main")
         await ear.until(lambda heard: heard[-1].step == 1)
-        polling.follow(KEY, replace(asked(), attempt="another", windows=(later,)))
+        polling.follow(KEY, replace(asked(), attempt="another", windows=(later,)), "main")
         await ear.until(lambda heard: heard[-1].attempt == "another")
     first, last = ear.heard[0], ear.heard[-1]
     second = next(one for one in ear.heard if one.step == 1)
@@ -194,7 +194,7 @@ async def test_a_new_step_keeps_the_evidence_and_a_new_attempt_does_not(history:
 async def test_what_is_forgotten_is_not_heard_of_again(history: History) -> None:
     ear = Ear(at=END)
     async with poller(history, ear) as polling:
-        polling.follow(KEY, asked())
+        polling.follow(KEY, asked(), "main")
         await ear.until(bool)
         polling.forget(KEY)
         count = len(ear.heard)

@@ -15,11 +15,21 @@ from serin.api.analysis import Analysis
 from serin.api.checks import guards_of
 from serin.api.invalid import InvalidSpec, first_fault, invalid
 from serin.api.model import ModelDeployment, Rollout, Spec, Traffic
+from serin.api.prometheus import Prometheus
 from serin.api.revision import revision_of
 from serin.api.signals import signals_of
 from serin.catalogue.loader import Catalogue, Runtime, builtin
 from serin.domain.analysis.policy import Policy, Promotion, SignalPolicy
-from serin.domain.intent import GatewayIntent, Intent, Requests, RolloutIntent, Step, TrafficIntent
+from serin.domain.analysis.request import LabelNames
+from serin.domain.intent import (
+    GatewayIntent,
+    Intent,
+    Requests,
+    RolloutIntent,
+    SamplesIntent,
+    Step,
+    TrafficIntent,
+)
 from serin.domain.names import (
     ABORT_ANNOTATION,
     ADOPT_ANNOTATION,
@@ -84,6 +94,7 @@ def _intent(asked: ModelDeployment, runtime: Runtime, signals: tuple[SignalPolic
         traffic=_traffic(spec.traffic),
         rollout=_rollout(spec.rollout),
         analysis=_analysis(spec.analysis, signals),
+        samples=_samples(spec.prometheus),
         paused=spec.paused,
         history_limit=spec.revision_history_limit,
         requests=requests_of(metadata.annotations),
@@ -101,6 +112,13 @@ def _traffic(traffic: Traffic) -> TrafficIntent:
         )
     return TrafficIntent(
         router=traffic.router, gateway=gateway, drain=timedelta(seconds=traffic.drain_seconds)
+    )
+
+
+def _samples(prometheus: Prometheus) -> SamplesIntent:
+    labels = prometheus.labels
+    return SamplesIntent(
+        address=prometheus.address, labels=LabelNames(namespace=labels.namespace, pod=labels.pod)
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from serin.domain.analysis.guards import GuardPolicy
 from serin.domain.analysis.policy import Policy
+from serin.domain.analysis.request import LabelNames
 from serin.domain.names import Key, RevisionHash
 
 
@@ -95,6 +96,18 @@ class Requests:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SamplesIntent:
+    """Where the samples are that the judge reads.
+
+    Attributes:
+        address: Which of the operator's Prometheuses; None for the one it has for the namespace.
+    """
+
+    address: str | None = None
+    labels: LabelNames = LabelNames()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
     """A valid ModelDeployment."""
 
@@ -109,6 +122,7 @@ class Intent:
     traffic: TrafficIntent
     rollout: RolloutIntent
     analysis: Policy
+    samples: SamplesIntent
     paused: bool
     history_limit: int
     requests: Requests = field(default_factory=Requests)

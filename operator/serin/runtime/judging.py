@@ -17,8 +17,8 @@ logger = logging.getLogger(__name__)
 class Follower(Protocol):
     """Judges attempts in the background."""
 
-    def follow(self, key: Key, request: TrialRequest) -> None:
-        """Judge this attempt from now on; may be repeated."""
+    def follow(self, key: Key, request: TrialRequest, source: str) -> None:
+        """Judge this attempt from now on, by the samples of the Prometheus of that name; may be repeated."""
         ...
 
     def forget(self, key: Key) -> None:
@@ -47,10 +47,10 @@ class Judging:
             logger.info("judged", extra=_fields(key, assessment))
         self._changed(key, 0.0 if turned else DISPLAY_SECONDS)
 
-    def follow(self, key: Key, request: TrialRequest) -> None:
+    def follow(self, key: Key, request: TrialRequest, source: str) -> None:
         """Judge this attempt from now on; nothing without Prometheus."""
         if self.follower is not None:
-            self.follower.follow(key, request)
+            self.follower.follow(key, request, source)
 
     def forget(self, key: Key) -> None:
         """Judge it no longer."""

@@ -50,6 +50,7 @@ class Watch:
     """One attempt being looked at. Its samples up to `read_to` are in the trial, if they were on time."""
 
     trial: Trial
+    source: str
     task: asyncio.Task[None] | None = None
     read_to: float = -inf
     failures: int = 0
@@ -64,24 +65,25 @@ class Poller:
     """The attempts under judgement, each looked at once a scrape interval."""
 
     def __init__(
-        self, prometheus: Prometheus, *, on_assessment: OnAssessment, now: Callable[[], float]
+        self, clients: Mapping[str, Prometheus], *, on_assessment: OnAssessment, now: Callable[[], float]
     ) -> None:
-        self._prometheus = prometheus
+        self._clients = clients
         self._on_assessment = on_assessment
         self._now = now
         self._watches: dict[Key, Watch] = {}
 
-    def follow(self, key: Key, request: TrialRequest) -> None:
+    def follow(self, key: Key, request: TrialRequest, source: str) -> None:
         """Look at an attempt from now on, or tell what is new about it. May be repeated at will.
 
         Another attempt, policy or interval begins anew; pods, weights and the step are taken in.
         """
         watch = self._watches.get(key)
-        if watch is not None and not watch.ended and _same_trial(watch.trial.request, request):
+        same = watch is not None and watch.source == source and _same_trial(watch.trial.request, request)
+        if watch is not None and same and not watch.ended:
             watch.trial.update(request)
             return
         self.forget(key)
-        watch = Watch(Trial(request))
+        watch = Watch(Trial(request), source)
         self._watches[key] = watch
         watch.task = asyncio.create_task(self._follow(key, watch), name=f"poller {key}")
 
@@ -149,7 +151,7 @@ class Poller:
         for asked in request.asked():
             expr = f"{selector(asked, request)}[{reach}s]"
             if expr not in told:
-                matrix = await self._prometheus.query(expr, at)
+                matrix = await self._clients[watch.source].query(expr, at)
                 if matrix.warnings:
                     raise PartialAnswer(f"Prometheus warns: {matrix.warnings[0]}")
                 told[expr] = matrix.series
@@ -167,7 +169,7 @@ class Poller:
 
 def _same_trial(one: TrialRequest, other: TrialRequest) -> bool:
     """Whether what was learnt for one holds for the other."""
-    key = attrgetter("namespace", "attempt", "policy", "interval")
+    key = attrgetter("namespace", "attempt", "policy", "interval", "labels")
     return bool(key(one) == key(other))
 
 

@@ -74,7 +74,7 @@ def test_what_is_followed_is_handed_on(judging: Judging) -> None:
         def __init__(self) -> None:
             self.forgotten: list[Key] = []
 
-        def follow(self, key: Key, request: TrialRequest) -> None:
+        def follow(self, key: Key, request: TrialRequest, source: str) -> None:
             raise AssertionError("nobody asked to follow")
 
         def forget(self, key: Key) -> None:

@@ -35,6 +35,10 @@ class Prometheus:
         self._by_role = {channel.role: series for channel, series in world.items()}
         self._late = late
 
+    @property
+    def longest(self) -> int:
+        return 10_000
+
     async def query(self, expr: str, at: float) -> Matrix:
         reach = re.search(r"\[(\d+)s\]$", expr)
         assert reach is not None
@@ -50,8 +54,10 @@ class Prometheus:
 
 async def heard_of(prometheus: Prometheus, *, seconds: float) -> list[Assessment]:
     heard: list[Assessment] = []
-    poller = Poller(prometheus, on_assessment=lambda _, assessment: heard.append(assessment), now=now)
-    poller.follow(KEY, asked())
+    poller = Poller(
+        {"main": prometheus}, on_assessment=lambda _, assessment: heard.append(assessment), now=now
+    )
+    poller.follow(KEY, asked(), "main")
     await asyncio.sleep(seconds)
     await poller.close()
     return heard
@@ -84,12 +90,12 @@ async def test_a_look_that_ended_by_a_fault_is_taken_up_again() -> None:
         if len(heard) == 1:
             raise RuntimeError("a fault")
 
-    poller = Poller(Prometheus({}, late=0.0), on_assessment=hear, now=now)
-    poller.follow(KEY, asked())
+    poller = Poller({"main": Prometheus({}, late=0.0)}, on_assessment=hear, now=now)
+    poller.follow(KEY, asked(), "main")
     await asyncio.sleep(60)
     assert len(heard) == 1
 
-    poller.follow(KEY, asked())
+    poller.follow(KEY, asked(), "main")
     await asyncio.sleep(60)
 
     assert len(heard) > 1
