@@ -7,18 +7,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serin.domain.analysis.counters import Arm, Cell, Role, Sample, Target, quality
+from serin.domain.analysis.counters import Arm, Cell, Role, Sample
+from serin.domain.analysis.targets import Target, quality
 
 REQUESTS, BAD = (Cell("errors", role, Arm.CANARY) for role in (Role.REQUESTS, Role.BAD))
-UP = Cell("", Role.SCRAPES, Arm.CANARY)
-ORDER = {UP: 0, REQUESTS: 1, BAD: 2}
+UP, START = (Cell("", role, Arm.CANARY) for role in (Role.SCRAPES, Role.START))
+COUNT, SHORT, LONG = (Cell("scores", Role.NATIVE, Arm.CANARY, bound) for bound in (inf, 0.5, 2.0))
+ORDER = {UP: 0, START: 1, REQUESTS: 2, BAD: 3, COUNT: 4, SHORT: 4, LONG: 4}
+CELLS = {
+    "up": UP,
+    "start": START,
+    "requests": REQUESTS,
+    "bad": BAD,
+    "count": COUNT,
+    "short": SHORT,
+    "long": LONG,
+}
 JOB, OTHER_JOB = ("job=models",), ("job=twin",)
 
 
 def target(
     *, ready: float | None = None, feed: tuple[str, ...] = JOB, **series: dict[float, float]
 ) -> Target:
-    """A target that has heard series by name: `up`, `requests`, `bad`, each as value by time."""
+    """A target that has heard series by name, each as value by time."""
     made = Target(interval=10)
     made.ready = ready
     hear(made, feed=feed, **series)
@@ -26,11 +37,17 @@ def target(
 
 
 def hear(one: Target, *, feed: tuple[str, ...] = JOB, **series: dict[float, float]) -> None:
-    cells = {"up": UP, "requests": REQUESTS, "bad": BAD}
     for name, samples in series.items():
-        cell = cells[name.rstrip("_")]
-        one.hear(feed, ORDER[cell], (name,), cell, samples=sorted(samples.items()))
+        cell = CELLS[name.rstrip("_")]
+        tell(one, feed, ORDER[cell], name, cell=cell, samples=sorted(samples.items()))
     one.settle()
+
+
+def tell(
+    one: Target, feed: tuple[str, ...], order: int, name: str, *, cell: Cell, samples: list[Sample]
+) -> None:
+    way = one.feed(feed)
+    one.hear(way, order, way.stream((name,), cell), samples=samples)
 
 
 def up(*times: float) -> dict[float, float]:
@@ -109,6 +126,99 @@ def test_a_reset_of_a_single_counter_counts_what_it_shows_since() -> None:
     assert grown(one, REQUESTS, 100, 120) == 18
 
 
+def test_a_counter_that_overtook_its_old_value_is_known_by_the_start_of_its_process() -> None:
+    told = target(start={100: 7.0, 110: 7.0, 120: 112.0}, requests={100: 50, 110: 60, 120: 80})
+    untold = target(requests={100: 50, 110: 60, 120: 80})
+
+    assert grown(told, REQUESTS, 100, 120) == 10 + 80
+    assert grown(untold, REQUESTS, 100, 120) == 10 + 20
+
+
+def test_a_start_that_moves_with_the_clock_is_no_restart() -> None:
+    """Computed anew at each scrape, by a node whose clock is set now and then."""
+    one = target(start={1000: 7.0, 1010: 7.4, 1020: 12.0, 1030: 9.0}, requests={1000: 50, 1030: 80})
+
+    assert grown(one, REQUESTS, 1000, 1030) == 30
+
+
+def test_a_start_that_is_not_told_any_more_changes_nothing() -> None:
+    one = target(start={100: 7.0, 110: nan}, requests={100: 50, 110: 60, 120: 70, 130: 5})
+
+    assert grown(one, REQUESTS, 100, 130) == 25
+
+
+def test_a_restart_in_a_gap_counts_what_came_since() -> None:
+    one = target(start={100: 7.0, 120: 111.0}, up=up(100, 120), requests={100: 50, 120: 90}, bad={100: 4})
+    hear(one, up=up(130), requests={130: 95}, bad={130: 3})
+
+    assert (grown(one, REQUESTS, 100, 130), grown(one, BAD, 100, 130)) == (95, 3)
+
+
+def test_the_start_alone_is_no_counter_to_follow() -> None:
+    one = target(start={100: 7.0, 110: 7.0, 120: 7.0})
+    hear(one, feed=OTHER_JOB, up=up(100, 110, 120), requests={100: 1, 110: 2, 120: 3})
+
+    assert grown(one, REQUESTS, 100, 120) == 2
+
+
+def test_buckets_of_a_native_histogram_that_are_not_sent_hold_nothing() -> None:
+    one = target(count={100: 5, 110: 9, 120: 12}, short={100: 5, 110: 8, 120: 8}, long={110: 1, 120: 4})
+
+    assert (grown(one, COUNT, 100, 120), grown(one, SHORT, 100, 120), grown(one, LONG, 100, 120)) == (7, 3, 4)
+
+
+def test_a_native_histogram_that_starts_anew_restarts_alone() -> None:
+    one = target(
+        requests={100: 1_000_000, 110: 1_000_010},
+        count={100: 50, 110: 4},
+        short={100: 50, 110: 1},
+        long={110: 3},
+    )
+
+    assert (grown(one, COUNT, 100, 110), grown(one, SHORT, 100, 110), grown(one, LONG, 100, 110)) == (4, 1, 3)
+    assert grown(one, REQUESTS, 100, 110) == 10
+
+
+def test_buckets_that_are_joined_leave_out_one_interval() -> None:
+    """All of the short ones stand among the long ones from 110 on."""
+    one = target(count={100: 50, 110: 54, 120: 60}, short={100: 30, 110: 2}, long={100: 20, 110: 52, 120: 57})
+    first, second = one.between(100, 110).cells, one.between(110, 120).cells
+
+    assert (first[COUNT], first[SHORT], first[LONG]) == (0, 0, 0)
+    assert (second[COUNT], second[LONG]) == (6, 5)
+
+
+def test_a_process_that_begins_anew_takes_its_histograms_along() -> None:
+    one = target(requests={100: 50, 110: 3}, count={100: 5, 110: 8}, short={100: 5, 110: 8})
+
+    assert (grown(one, COUNT, 100, 110), grown(one, SHORT, 100, 110)) == (8, 8)
+
+
+def test_a_sample_that_comes_after_its_scrape_was_read_is_told() -> None:
+    one = target(up=up(100, 110, 120), requests={100: 0, 110: 10, 120: 20})
+    hear(one, up=up(110, 120), bad={110: 1, 120: 2})
+    before = one.late
+    hear(one, up=up(120, 130), requests={110: 10, 120: 20, 130: 30}, bad={110: 1, 120: 2, 130: 3})
+
+    assert (before, one.late) == (2, 2)
+
+
+def test_a_sample_that_comes_after_later_ones_of_its_series_is_told_once() -> None:
+    one = target(requests={100: 0, 110: 10, 130: 30})
+    for _ in range(2):
+        hear(one, requests={110: 10, 120: 25, 130: 30, 140: 40})
+
+    assert one.late == 1
+    assert grown(one, REQUESTS, 100, 140) == 40
+
+
+def test_samples_on_time_are_not_late_in_a_duplicate_either() -> None:
+    one = target(requests={100.0 + 10 * k: k for k in range(5)})
+    hear(one, feed=OTHER_JOB, requests={103.0 + 10 * k: k for k in range(4)})
+
+    assert one.late == 0
+
+
 def test_a_failed_scrape_is_not_a_scrape() -> None:
     one = target(up={100: 1, 110: 0, 120: 1}, requests={100: 50, 120: 70})
 
@@ -176,12 +286,12 @@ def test_growth_is_what_happened_however_it_was_told(steps: list[int], cuts: lis
     samples: list[Sample] = [(100.0 + 10 * k, float(v)) for k, v in enumerate(values)]
     at_once, in_parts = Target(interval=10), Target(interval=10)
 
-    at_once.hear(JOB, 1, ("requests",), REQUESTS, samples=samples)
+    tell(at_once, JOB, 1, "requests", cell=REQUESTS, samples=samples)
     at_once.settle()
     for told, cut in pairwise((0, *sorted(cuts))):
-        in_parts.hear(JOB, 1, ("requests",), REQUESTS, samples=samples[max(0, told - 2) : cut])
+        tell(in_parts, JOB, 1, "requests", cell=REQUESTS, samples=samples[max(0, told - 2) : cut])
         in_parts.settle()
-    in_parts.hear(JOB, 1, ("requests",), REQUESTS, samples=samples)
+    tell(in_parts, JOB, 1, "requests", cell=REQUESTS, samples=samples)
     in_parts.settle()
 
     end = samples[-1][0]

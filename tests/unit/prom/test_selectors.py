@@ -110,7 +110,7 @@ def test_what_tells_of_scrapes_is_asked_first() -> None:
 
     roles = [asked.channel.role for asked in request(two).asked()]
 
-    assert roles == [Role.SCRAPES, Role.REQUESTS, Role.REQUESTS, Role.BAD, Role.BAD]
+    assert roles == [Role.SCRAPES, Role.START, Role.REQUESTS, Role.REQUESTS, Role.BAD, Role.BAD]
 
 
 @pytest.mark.parametrize(

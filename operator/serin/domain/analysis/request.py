@@ -59,10 +59,15 @@ class LabelNames:
 
 
 class Channel(NamedTuple):
-    """What a series is to the analysis: a role in a signal. Scrapes belong to all signals, so to none."""
+    """What a series is to the analysis: a role in a signal. Scrapes and starts are of all, so of none."""
 
     signal: str
     role: Role
+
+
+SCRAPES: Final = Channel("", Role.SCRAPES)
+STARTS: Final = Channel("", Role.START)
+"""Not every process tells when it began; where none does, resets are known by counters that fall."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +82,12 @@ class Asked:
     counter: Counter
     data_plane: DataPlane | None = None
     bucket: float | None = None
+
+    @property
+    def bounded(self) -> bool:
+        """Whether all buckets of a histogram are meant, and a label tells one from another."""
+        role = self.channel.role
+        return role is Role.NATIVE or (role is Role.WITHIN and self.bucket is None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,12 +143,14 @@ class TrialRequest:
         first: list[Asked] = []
         rest: list[Asked] = []
         if any(signal.data_plane is None for signal in self.policy.signals):
-            first.append(Asked(channel=Channel("", Role.SCRAPES), counter=Counter(metric="up")))
+            first.append(Asked(channel=SCRAPES, counter=Counter(metric="up")))
+            first.append(Asked(channel=STARTS, counter=Counter(metric="process_start_time_seconds")))
         for signal in self.policy.signals:
             for role, counter, bucket in (
                 (Role.REQUESTS, signal.requests, None),
                 (Role.BAD, signal.bad if signal.at_most is None else None, None),
                 (Role.WITHIN, signal.within, signal.at_most),
+                (Role.NATIVE, signal.native, None),
             ):
                 if counter is not None:
                     one = Asked(

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil, inf, log
 
-from serin.domain.analysis.counters import MISSED, Arm, Cell, Growth, Role, Series, Target, quality
+from serin.domain.analysis.counters import Arm, Cell, Growth, Role, Series
 from serin.domain.analysis.dispersion import LONGEST_HISTORY, Block, dispersion
 from serin.domain.analysis.evidence import NOTHING, ArmCounts, Interval
 from serin.domain.analysis.judge import Harmed, Hold, Sight, assess, blind
@@ -20,6 +20,7 @@ from serin.domain.analysis.policy import SignalPolicy
 from serin.domain.analysis.process import log_sum
 from serin.domain.analysis.request import Channel, PodTimes, TrialRequest
 from serin.domain.analysis.sources import Source, Sources
+from serin.domain.analysis.targets import MISSED, Target, quality
 from serin.domain.analysis.verdict import Assessment
 
 
@@ -57,8 +58,7 @@ class Trial:
     def add(self, answers: Mapping[Channel, Iterable[Series]]) -> None:
         """Take in the answers to one round of queries, whole or since the last; overlaps do no harm."""
         for order, asked in enumerate(self.request.asked()):
-            for series in answers.get(asked.channel, ()):
-                self._sources.hear(self.request, order, asked, series=series)
+            self._sources.hear(self.request, order, asked, answer=answers.get(asked.channel, ()))
         for source in self._sources:
             pod = self._pods.get(source.pod or "")
             source.target.ready = pod.ready if pod else None
@@ -250,7 +250,7 @@ def _arm_counts(signal: SignalPolicy, one: Grown, arm: Arm) -> ArmCounts:
     requests = max(0.0, cells.get(Cell(signal.name, Role.REQUESTS, arm), 0.0))
     if signal.at_most is None:
         bad = cells.get(Cell(signal.name, Role.BAD, arm), 0.0)
-    elif (within := Cell(signal.name, Role.WITHIN, arm)) in one.source.target.cells:
+    elif (within := Cell(signal.name, Role.WITHIN, arm)) in cells:
         bad = requests - cells.get(within, 0.0)
     else:
         return NOTHING

@@ -1,0 +1,299 @@
+"""From raw counter samples of one scraped process to how much its counters grew between two moments.
+
+Prometheus' own `increase` loses a series' first value and guesses at window edges, which hides a canary's
+first errors; so differences are taken here, series by series, on stored samples alone. What a sample means
+depends on what else its target said, hence a `Target` owns all counters of one (namespace, pod, port), by
+whichever job or replica of Prometheus they come, and reads one of those feeds at a time: two would square
+the evidence. Growth is a function of sample timestamps only, so reading again after a restart gives the same
+(I7).
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import zip_longest
+from math import inf
+from typing import Final
+
+from serin.domain.analysis.counters import Cell, FeedKey, Growth, Role, Sample, SeriesKey, countable
+from serin.domain.analysis.feeds import Feed, Stream, spoilt
+
+MISSED: Final = 3.5
+"""Scrape intervals of silence after which a target has missed three scrapes, with half a one for jitter."""
+MEMORY_SECONDS: Final = 300.0
+"""How far back the quality of an arm's samples is looked at."""
+SKEW_SECONDS: Final = 60.0
+"""How far a node's clock may be from Prometheus'. A process' start time is of the node's clock, and some
+servers compute it anew at each scrape: it moves when that clock is set, and nothing has begun.
+"""
+Point = tuple[float, list[float]]
+"""A scrape, and the total of each cell until then."""
+
+
+class Target:
+    """One process that is scraped, and the growth of its counters as a line through its scrapes."""
+
+    def __init__(self, *, interval: float) -> None:
+        self.interval = interval
+        self.ready: float | None = None
+        self.first: float | None = None
+        self.scrapes: list[float] = []
+        self.spoilt: list[float] = []
+        self._feeds: dict[FeedKey, Feed] = {}
+        self._active: FeedKey | None = None
+        self._late = 0
+        self._news = False
+        self._starts: dict[SeriesKey, float] = {}
+        self._last: dict[SeriesKey, Sample] = {}
+        self._columns: dict[Cell, int] = {}
+        self._totals: list[float] = []
+        self._points: list[Point] = []
+
+    @property
+    def latest(self) -> float | None:
+        """When it was last scraped."""
+        return self._points[-1][0] if self._points else None
+
+    @property
+    def late(self) -> int:
+        """How many samples came too late to be where their time says: to be read again, they would be."""
+        streams = self._feeds[self._active].streams.values() if self._active is not None else ()
+        return self._late + sum(stream.late for stream in streams)
+
+    def feed(self, key: FeedKey) -> Feed:
+        """The feed with these scrape labels."""
+        if (feed := self._feeds.get(key)) is None:
+            feed = self._feeds[key] = Feed()
+        return feed
+
+    def hear(self, feed: Feed, order: int, stream: Stream, *, samples: Sequence[Sample]) -> None:
+        """Take in samples of one series; those heard before are ignored, so overlapping answers do no harm.
+
+        Args:
+            feed: One of this target's.
+            order: The number of the query, in the order they were asked.
+            stream: One of that feed's.
+            samples: In the order of time. A value that is no counter's is dropped, and remembered as spoilt.
+        """
+        fresh = stream.fresh(samples)
+        if not fresh:
+            return
+        self._news = True
+        role = stream.cell.role
+        if role is Role.SCRAPES:
+            feed.answered(order, [t for t, v in fresh if v == 1])
+            return
+        stream.waiting.extend(fresh)
+        if role is Role.START:
+            return
+        feed.answered(order, [t for t, _ in fresh])
+        feed.counts = True
+        self.spoilt += spoilt(fresh)
+        if self._points and fresh[0][0] <= self._points[-1][0] and self._follows(feed):
+            self._late += bisect_right(fresh, (self._points[-1][0], inf))
+
+    def settle(self) -> None:
+        """Draw the line through every scrape that is known by now."""
+        if not self._news:
+            return
+        self._news = False
+        while (following := self._next_scrape()) is not None:
+            at, self._active = following
+            self._read(self._feeds[self._active], at)
+
+    def between(self, start: float, end: float) -> Growth:
+        """Growth from one boundary to the next, of every cell that there was by then.
+
+        What happened in a silence of three missed scrapes or more lands where the target is seen again.
+        """
+        if not self._points:
+            return Growth({}, start)
+        before, since = self._at(start)
+        after, _ = self._at(end)
+        jumped = after is not before and since < start
+        there = len(before)
+        cells = {
+            cell: after[place] - (before[place] if place < there else 0.0)
+            for cell, place in self._columns.items()
+            if place < len(after)
+        }
+        return Growth(cells, since if jumped else start)
+
+    def scraped_between(self, start: float, end: float) -> int:
+        """How many scrapes are in (start, end]."""
+        return bisect_right(self.scrapes, end) - bisect_right(self.scrapes, start)
+
+    def forget(self, before: float) -> None:
+        """Drop what no later boundary needs."""
+        while len(self._points) > 1 and self._points[1][0] <= before:
+            del self._points[0]
+        for times in (self.scrapes, self.spoilt):
+            if times and times[0] < before - MEMORY_SECONDS:
+                del times[: bisect_left(times, before - MEMORY_SECONDS)]
+
+    def _follows(self, feed: Feed) -> bool:
+        return self._active is not None and self._feeds[self._active] is feed
+
+    def _next_scrape(self) -> tuple[float, FeedKey] | None:
+        last, silent = self.latest, inf
+        if last is not None and self._active is not None and self._feeds[self._active].counts:
+            ahead = self._feeds[self._active].next_after(last)
+            silent = last + MISSED * self.interval
+            if (ahead is not None and ahead < silent) or len(self._feeds) == 1:
+                return None if ahead is None else (ahead, self._active)
+        feeds = {key: feed for key, feed in self._feeds.items() if feed.counts} or self._feeds
+        if last is None or self._active not in feeds:
+            return min(_following(feeds, last or 0.0), default=None)
+        silent = last + MISSED * self.interval
+        own = {self._active: feeds[self._active]}
+        others = {key: feed for key, feed in feeds.items() if key != self._active}
+        return min([*_following(own, last), *_following(others, silent)], default=None)
+
+    def _read(self, feed: Feed, at: float) -> None:
+        """One scrape, with the samples that are not after it."""
+        if self.first is None:
+            self.first = at
+            if self._young(at):
+                self._points.append((at - self.interval, []))
+        news: list[tuple[Stream, list[Sample]]] = []
+        for stream in feed.streams.values():
+            if stream.waiting and stream.waiting[0][0] <= at and (found := self._unread(stream, at)):
+                news.append((stream, found))
+        restarted, fell = self._restarted(news), self._fell(news)
+        for stream, found in news:
+            if (role := stream.cell.role) is not Role.START:
+                anew = restarted or (role is Role.NATIVE and (stream.cell.signal, True) in fell)
+                recast = not anew and role is Role.NATIVE and (stream.cell.signal, False) in fell
+                self._take(stream, found, anew=anew, recast=recast)
+        self.scrapes.append(at)
+        self._points.append((at, self._totals.copy()))
+        feed.forget_times(at)
+        for one in self._feeds.values():
+            if one is not feed:
+                one.forget_times(at)
+                one.forget_samples(at)
+
+    def _unread(self, stream: Stream, at: float) -> list[Sample]:
+        """What waits up to a moment, without what a duplicate has told before."""
+        place = bisect_right(stream.waiting, (at, inf))
+        found = stream.waiting[:place]
+        del stream.waiting[:place]
+        known = self._last.get(stream.key)
+        if known is not None and found[0][0] <= known[0]:
+            found = found[bisect_right(found, (known[0], inf)) :]
+        return found
+
+    def _restarted(self, news: Iterable[tuple[Stream, list[Sample]]]) -> bool:
+        """Whether the process began anew since it was last read: it says so, or some counter fell.
+
+        Then all of them did: a requests counter may overtake its old value while the errors counter falls.
+        """
+        anew = False
+        for stream, found in news:
+            if stream.cell.role is Role.START:
+                anew |= self._began(stream.key, found)
+            elif stream.cell.role is not Role.NATIVE:
+                anew |= self._falls(stream, found)
+        return anew
+
+    def _falls(self, stream: Stream, found: Sequence[Sample]) -> bool:
+        last, (t, value) = self._last.get(stream.key), found[0]
+        return last is not None and value < last[1] and countable(value) and not self._absent(last[0], t)
+
+    def _began(self, key: SeriesKey, found: Iterable[Sample]) -> bool:
+        began = False
+        for t, start in found:
+            if not countable(start):
+                continue
+            before = self._starts.get(key)
+            recent = self._points[-1][0] if self._points else t
+            began |= before is not None and start > before + 1.0 and start > recent - SKEW_SECONDS
+            self._starts[key] = start
+        return began
+
+    def _fell(self, news: Iterable[tuple[Stream, list[Sample]]]) -> set[tuple[str, bool]]:
+        """Native histograms that fell, by signal, and whether in their count, which ends at infinity.
+
+        They stand for themselves: clients start one anew when it has too many buckets, or join its buckets.
+        What the joined ones hold was partly elsewhere before, so that nothing can be told from their growth.
+        """
+        return {
+            (stream.cell.signal, stream.cell.bound == inf)
+            for stream, found in news
+            if stream.cell.role is Role.NATIVE and self._falls(stream, found)
+        }
+
+    def _take(self, stream: Stream, found: list[Sample], *, anew: bool, recast: bool) -> None:
+        """Add up what one series grew by since it was last read, unless its buckets were joined."""
+        grown, known = 0.0, self._last.get(stream.key)
+        for t, value in found:
+            if not countable(value):
+                if known is not None:
+                    known = (t, known[1])  # heard, though not understood: not the absence that means zero
+                continue
+            if known is None:
+                grown += value if self._born_at(t) else 0.0
+            elif anew or value < known[1] or self._absent(known[0], t):
+                grown += value
+            else:
+                grown += value - known[1]
+            known, anew = (t, value), False
+        if known is not None:
+            self._last[stream.key] = known
+            place = self._columns.setdefault(stream.cell, len(self._totals))
+            if place == len(self._totals):
+                self._totals.append(0.0)
+            self._totals[place] += 0.0 if recast else grown
+
+    def _born_at(self, t: float) -> bool:
+        """Whether a series first heard now began at zero: its process is young, or answered without it."""
+        if not self.scrapes:
+            return self._young(t)
+        return self.scrapes[0] < t - self.interval / 2
+
+    def _young(self, at: float) -> bool:
+        return self.ready is not None and at <= self.ready + (MISSED + 0.5) * self.interval
+
+    def _absent(self, before: float, t: float) -> bool:
+        """Whether the target answered without this series in between, which then stood at zero."""
+        if t - before <= self.interval:
+            return False
+        place = bisect_left(self.scrapes, t - self.interval / 2)
+        return place > 0 and self.scrapes[place - 1] > before + self.interval / 2
+
+    def _at(self, moment: float) -> tuple[list[float], float]:
+        """Totals at a moment, and since when they have stood (the moment itself, unless in a silence)."""
+        points = self._points
+        place = bisect_right(points, moment, key=_time)
+        if place == 0:
+            return points[0][1], moment
+        before, totals = points[place - 1]
+        if place == len(points) or before == moment:
+            return totals, before
+        after, later = points[place]
+        if after - before >= MISSED * self.interval:
+            return totals, before
+        part = (moment - before) / (after - before)
+        return [old + part * (new - old) for old, new in zip_longest(totals, later, fillvalue=0.0)], moment
+
+
+def quality(targets: Iterable[Target], boundary: float) -> tuple[bool, bool]:
+    """Whether, of late, over half of an arm's scrapes are missing, or over a fifth of them spoilt."""
+    expected = got = bad = 0.0
+    for target in targets:
+        since = min(max(boundary - MEMORY_SECONDS, target.first or 0.0), boundary)
+        expected += (boundary - since) / target.interval
+        got += target.scraped_between(since, boundary)
+        if target.spoilt:
+            bad += len({t for t in target.spoilt if since < t <= boundary})
+    return got < expected / 2 - 1, bad > got / 5
+
+
+def _following(feeds: Mapping[FeedKey, Feed], moment: float) -> Iterator[tuple[float, FeedKey]]:
+    """Each feed's first scrape after a moment."""
+    for key, feed in feeds.items():
+        if (following := feed.next_after(moment)) is not None:
+            yield following, key
+
+
+def _time(point: Point) -> float:
+    return point[0]
