@@ -16,6 +16,7 @@ from serin.domain.conditions import (
     standing,
 )
 from serin.domain.names import MODEL_LABEL, REVISION_LABEL, RevisionHash
+from serin.domain.rollout.limits import with_guards
 from serin.domain.rollout.record import counted
 from serin.domain.rollout.world import Decision, World, canary_of, revision_name
 from serin.domain.status import (
@@ -51,7 +52,7 @@ def status_of(world: World, decision: Decision, row: Standing | None = None) -> 
         stable=_revision(world, decision, stable, weights) if stable else None,
         canary=_revision(world, decision, canary, weights) if canary else None,
         rollout=decision.rollout,
-        analysis=_analysis(world, decision),
+        analysis=with_guards(world, decision, _analysis(world, decision)),
         rejected=list(decision.rejected),
         history=list(decision.history),
         conditions=conditions(

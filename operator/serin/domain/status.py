@@ -156,11 +156,23 @@ class SignalStatus(Wire):
     note: Words | None = None
 
 
+class GuardStatus(Wire):
+    """What one guard says."""
+
+    name: Name
+    value: Figure | None = Field(default=None, description="Absent while nothing can be read.")
+    limit: Figure
+    failures: int = Field(ge=0, description="In a row.")
+    verdict: Name
+    note: Words | None = None
+
+
 class AnalysisStatus(Wire):
-    """The judge's latest word."""
+    """The judge's latest word, and the guards'."""
 
     verdict: Name
     signals: Annotated[list[SignalStatus], Field(max_length=16)] = Field(default_factory=list)
+    guards: Annotated[list[GuardStatus], Field(max_length=16)] = Field(default_factory=list)
 
 
 class Rejection(Wire):
@@ -172,6 +184,9 @@ class Rejection(Wire):
     reason: Name
     message: Words | None = None
     signal: Name | None = None
+    guard: Name | None = None
+    value: Figure | None = Field(default=None, description="What the guard saw, beyond its limit.")
+    limit: Figure | None = None
     at: Moment
     ratio: Figure | None = None
     ratio_lower: Figure | None = None

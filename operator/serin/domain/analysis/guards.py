@@ -29,11 +29,16 @@ class GuardPolicy:
     minimum: Decimal | None
     failure_limit: int
 
+    @property
+    def nearest(self) -> Decimal | None:
+        """The limit to show where none is passed."""
+        return self.minimum if self.maximum is None else self.maximum
+
     def breach(self, value: float) -> Decimal | None:
         """The limit that a number passes."""
-        if self.maximum is not None and value > self.maximum:
+        if self.maximum is not None and value > float(self.maximum):
             return self.maximum
-        if self.minimum is not None and value < self.minimum:
+        if self.minimum is not None and value < float(self.minimum):
             return self.minimum
         return None
 
@@ -88,6 +93,15 @@ class GuardReading:
             return Verdict.NO_DATA
         return Verdict.UNDECIDED if self.failures else Verdict.SAFE
 
+    @property
+    def sentence(self) -> str:
+        """What was seen, for a person."""
+        if self.value is None or self.limit is None:
+            return f"guard {self.guard.name}: {self.note}"
+        side = "above" if self.value > self.limit else "below"
+        often = f", {self.failures} times in a row" if self.failures > 1 else ""
+        return f"guard {self.guard.name}: {self.value:.6g} is {side} {self.limit}{often}"
+
     def after(self, values: Iterable[float]) -> "GuardReading":
         """The reading with one more answer taken in."""
         guard, known = self.guard, [value for value in values if not isnan(value)]
@@ -95,17 +109,18 @@ class GuardReading:
             return self.without("the query yields no number")
         breaching = [value for value in known if guard.breach(value) is not None]
         value = max(breaching or known, key=self._distance)
-        nearest = guard.minimum if guard.maximum is None else guard.maximum
         return GuardReading(
             attempt=self.attempt,
             guard=guard,
             value=value,
-            limit=guard.breach(value) if breaching else nearest,
+            limit=guard.breach(value) if breaching else guard.nearest,
             failures=self.failures + 1 if breaching else 0,
         )
 
     def without(self, note: str) -> "GuardReading":
-        """The reading after an answer that told nothing."""
+        """The reading after an answer that told nothing; harm stands until there is another number."""
+        if self.verdict is Verdict.HARM:
+            return self
         return GuardReading(attempt=self.attempt, guard=self.guard, failures=self.failures, note=note)
 
     def _distance(self, value: float) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 
 from serin.domain.analysis.verdict import Assessment
 from serin.domain.names import RevisionHash
+from serin.domain.rollout.limits import numbers
 from serin.domain.rollout.record import next_attempt, rejection, version_of
 from serin.domain.rollout.world import REJECTING, Notice, Reason, World, canary_of, hash_of, revision_name
 from serin.domain.status import Draining, Finished, Previous, Rejection, Rollout, Shift, SignalPin, State
@@ -247,7 +248,8 @@ def rolling_back(world: World, course: Course, reason: Reason, message: str) -> 
     )
     rejected = course.rejected
     if reason in REJECTING:
-        entry = rejection(world, rollout, reason, message)
+        known = numbers(world, rollout) if reason is Reason.GUARD else {}
+        entry = rejection(world, rollout, reason, message).model_copy(update=known)
         rejected = (*(kept for kept in rejected if kept.hash != canary), entry)[-REMEMBERED_REJECTIONS:]
     notice = Notice(reason.value, message, warning=reason in REJECTING)
     return replace(course, stable=stable, rollout=rollout, rejected=rejected).told(notice)

@@ -9,6 +9,7 @@ from typing import Final
 from serin.domain.analysis.verdict import Verdict
 from serin.domain.rollout import course as to
 from serin.domain.rollout.course import Course
+from serin.domain.rollout.limits import broken_guard
 from serin.domain.rollout.questions import crash_looping, is_retried, word_on
 from serin.domain.rollout.shape import size_of
 from serin.domain.rollout.world import Reason, World, canary_of, hash_of, revision_name
@@ -36,13 +37,15 @@ def _abort(world: World, course: Course, rollout: Rollout) -> Course | None:
 
 
 def _harm(world: World, course: Course, rollout: Rollout) -> Course | None:
-    """Harm in every form: by evidence, by crash loop, by endpoints lost too often."""
+    """Harm in every form: by evidence, by a guard, by crash loop, by endpoints lost too often."""
     if rollout.state is State.ROLLING_BACK or course.stable is None:
         return None
     canary = canary_of(world.intent, rollout)
     word = word_on(world, rollout)
     if word is not None and word.verdict is Verdict.HARM and world.judged and rollout.state in JUDGED_STATES:
         return to.rolling_back(world, course, Reason.HARM, word.message)
+    if (broken := _past_a_limit(world, course, rollout)) is not None:
+        return broken
     crashed = crash_looping(world, canary)
     if crashed is not None:
         name = revision_name(world.intent, canary)
@@ -53,11 +56,26 @@ def _harm(world: World, course: Course, rollout: Rollout) -> Course | None:
     return _lost(world, course, rollout)
 
 
+def _past_a_limit(world: World, course: Course, rollout: Rollout) -> Course | None:
+    """A guard has failed so often in a row that it is harm."""
+    broken = broken_guard(world, rollout) if world.judged and rollout.state in SERVING_STATES else None
+    if broken is None or (rollout.state is State.BAKING and not _can_go_back(world, rollout)):
+        return None
+    name = revision_name(world.intent, canary_of(world.intent, rollout))
+    return to.rolling_back(world, course, Reason.GUARD, f"{name}: {broken.sentence}")
+
+
+def _can_go_back(world: World, rollout: Rollout) -> bool:
+    """Whether the revision before the bake is warm and answers."""
+    before = rollout.previous
+    return before is not None and bool(world.ready(hash_of(world.intent, before.revision)))
+
+
 def _lost(world: World, course: Course, rollout: Rollout) -> Course | None:
     """The canary has no ready endpoint left (I1)."""
     name = revision_name(world.intent, canary_of(world.intent, rollout))
     if rollout.state is State.BAKING:
-        if rollout.previous is None or not world.ready(hash_of(world.intent, rollout.previous.revision)):
+        if not _can_go_back(world, rollout):
             return None
         return to.rolling_back(world, course, Reason.LOST_ENDPOINTS, f"{name} has no ready endpoint left")
     if rollout.losses + 1 >= ENDPOINT_LOSSES:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from serin.domain.analysis.guards import GuardReading
 from serin.domain.analysis.policy import Mode
 from serin.domain.analysis.verdict import Assessment
 from serin.domain.intent import Intent, Step
@@ -37,6 +38,7 @@ class Reason(StrEnum):
     NO_DATA = "NoData"
     INCONCLUSIVE = "Inconclusive"
     HARM = "Harm"
+    GUARD = "Guard"
     LOST_ENDPOINTS = "LostEndpoints"
     CRASH_LOOP = "CrashLoop"
     ABORTED = "Aborted"
@@ -55,7 +57,7 @@ class Reason(StrEnum):
     WRITE_REFUSED = "WriteRefused"
 
 
-HARMFUL = frozenset({Reason.HARM, Reason.LOST_ENDPOINTS, Reason.CRASH_LOOP, Reason.ABORTED})
+HARMFUL = frozenset({Reason.HARM, Reason.GUARD, Reason.LOST_ENDPOINTS, Reason.CRASH_LOOP, Reason.ABORTED})
 """Away from these, traffic moves before capacity is complete (I4)."""
 REJECTING = HARMFUL | {Reason.INCONCLUSIVE}
 """These are not tried again by themselves (I9)."""
@@ -81,6 +83,7 @@ class World:
     """Everything a decision may rest on.
 
     Attributes:
+        guards: What the guards of the attempt under way have come to.
         prometheus: Whether there is a Prometheus to ask.
         runtime_pin: Name and catalogue version of the wanted revision's runtime.
         freshness: How old an assessment's last boundary may be and still raise a weight (I5).
@@ -96,6 +99,7 @@ class World:
     prometheus: bool
     runtime_pin: str
     freshness: timedelta = timedelta(minutes=2)
+    guards: tuple[GuardReading, ...] = ()
 
     @property
     def judged(self) -> bool:
