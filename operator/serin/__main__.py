@@ -1,4 +1,7 @@
-"""The command line: `run`, `crd`, `version`. Arguments become settings here, and errors become exit codes."""
+"""The command line. Arguments become settings here, and errors become exit codes.
+
+`run`, `crd` and `version` are done here; the commands of the workbench register and run themselves.
+"""
 
 import argparse
 import asyncio
@@ -19,7 +22,10 @@ from serin.prom.config import ConfigError
 from serin.runtime.settings import Settings
 from serin.runtime.sweeper import StalledWatch
 from serin.runtime.telemetry import log_to
+from serin.workbench import replaying
 
+WORKBENCH: Final = (replaying,)
+"""Each registers its arguments, and as `act` what is done with them."""
 LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -39,8 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.write(crd_yaml())
         case "version":
             print(f"serin {version('serin')}")
-        case _:
+        case "run":
             return _run(parsed)
+        case _:
+            return int(parsed.act(parsed))
     return Exit.OK
 
 
@@ -78,6 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("crd", help="print the CustomResourceDefinition")
     commands.add_parser("version", help="print the version")
+    for command in WORKBENCH:
+        command.register(commands)
     run_ = commands.add_parser(
         "run",
         help="run the operator",
