@@ -92,6 +92,10 @@ BREAKS_A_RULE: dict[str, tuple[Object, str]] = {
         model(rollout={"canary": {"steps": [{"name": "full", "weight": 50}]}}),
         "spec.rollout.canary.steps[0].name: Invalid value: full cannot name a step",
     ),
+    "one label for namespace and pod": (
+        model(prometheus={"labels": {"namespace": "pod"}}),
+        "spec.prometheus.labels: Invalid value: namespace and pod are two labels; name them differently",
+    ),
     "half a pair of counters": (
         model(analysis=with_signal(requests="a_total")),
         "spec.analysis.signals[0]: Invalid value: a pair of counters is whole: give both requests and bad",
@@ -185,6 +189,14 @@ BREAKS_A_BOUND: dict[str, tuple[Object, str]] = {
         model(resources={"limits": {"cpu": "two"}}),
         'spec.resources.limits.cpu: Invalid value: "two"',
     ),
+    "an address with a password": (
+        model(prometheus={"address": "http://serin:letmein@prometheus:9090"}),
+        "spec.prometheus.address: Invalid value",
+    ),
+    "a label that is none": (
+        model(prometheus={"labels": {"pod": "k8s.pod"}}),
+        'spec.prometheus.labels.pod: Invalid value: "k8s.pod"',
+    ),
     "a bake of years": (model(rollout={"bakeSeconds": 10**8}), "spec.rollout.bakeSeconds"),
 }
 UNKNOWN_FIELDS: dict[str, tuple[Object, str]] = {
@@ -219,6 +231,9 @@ ACCEPTED: dict[str, Object] = {
     ),
     "a step that waits": model(rollout={"canary": {"steps": [{"name": "a", "weight": 5, "pause": {}}]}}),
     "amounts of both kinds": model(resources={"limits": {"cpu": 2, "memory": "4Gi", "nvidia.com/gpu": 1}}),
+    "another Prometheus": model(
+        prometheus={"address": "https://[fd00::1]:9090/prometheus/", "labels": {"pod": "pod_name"}}
+    ),
     "every kind of signal": model(
         analysis={
             "signals": [

@@ -1,5 +1,8 @@
 """The command line: what it prints, what it understands, how it ends."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,6 +31,7 @@ def test_every_option_becomes_a_setting() -> None:
         "--http-port=0",
         "--sweep-interval=60",
         "--kubeconfig=here",
+        "--prometheus-config=there",
     )
 
     assert told == Settings(
@@ -39,6 +43,7 @@ def test_every_option_becomes_a_setting() -> None:
         http_port=0,
         sweep_interval=60.0,
         kubeconfig=Path("here"),
+        prometheus_config=Path("there"),
     )
 
 
@@ -50,6 +55,17 @@ def test_the_environment_takes_the_place_of_options(monkeypatch: pytest.MonkeyPa
     told = settings("--prometheus=http://here:9090")
 
     assert told == Settings(namespaces=("ml", "science"), prometheus="http://here:9090", scrape_interval=5.0)
+
+
+def test_a_faulty_list_of_prometheuses_ends_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "prometheuses.yaml"
+    path.write_text("prometheuses: []")
+    command = [sys.executable, "-m", "serin", "run", f"--prometheus-config={path}"]
+
+    done = subprocess.run(command, capture_output=True, text=True)
+
+    assert done.returncode == Exit.FAILED
+    assert json.loads(done.stderr)["reason"] == f"{path}: prometheuses: need at least one entry"
 
 
 def test_crd_prints_what_kubectl_applies(capsys: pytest.CaptureFixture[str]) -> None:

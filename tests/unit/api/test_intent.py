@@ -8,6 +8,7 @@ import pytest
 from serin.api.intent import intent_of
 from serin.api.invalid import InvalidSpec
 from serin.domain.analysis.policy import Counter, Mode, Policy, Promotion, SignalPolicy
+from serin.domain.analysis.request import LabelNames
 from serin.domain.intent import (
     GatewayIntent,
     Intent,
@@ -15,6 +16,7 @@ from serin.domain.intent import (
     Requests,
     RolloutIntent,
     RouterKind,
+    SamplesIntent,
     Step,
     TrafficIntent,
 )
@@ -255,6 +257,15 @@ def test_custom_runtime_has_no_signals_of_its_own() -> None:
     assert intent(model={"format": "custom"}, template=template).analysis.signals == ()
 
 
+def test_samples_are_where_and_called_as_the_model_says() -> None:
+    said = {"address": "http://mimir/a", "labels": {"namespace": "exported_namespace"}}
+
+    assert intent(prometheus=said).samples == SamplesIntent(
+        address="http://mimir/a", labels=LabelNames(namespace="exported_namespace", pod="pod")
+    )
+    assert intent().samples == SamplesIntent()
+
+
 IMAGE = {"spec": {"containers": [{"name": "model", "image": "i"}]}}
 
 
@@ -305,6 +316,17 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         raw(template={"spec": {"containers": [{"name": "model", "imge": "x"}]}}),
         "spec.template.spec.containers[0].imge",
         "spec.template.spec.containers[0].imge: is not a field of a PodTemplateSpec",
+    ),
+    "one label for two things": (
+        raw(prometheus={"labels": {"pod": "namespace"}}),
+        "spec.prometheus.labels",
+        "spec.prometheus.labels: namespace and pod are two labels; name them differently",
+    ),
+    "an address that may hold a secret": (
+        raw(prometheus={"address": "http://prometheus?token=x"}),
+        "spec.prometheus.address",
+        'spec.prometheus.address is "http://prometheus?token=x"; need an address such as'
+        " http://prometheus.monitoring:9090, without user, '?' and '#'",
     ),
     "two faults": (
         raw(replicas=-1, paused="no"),
