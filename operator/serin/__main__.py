@@ -17,6 +17,7 @@ from typing import Final
 
 from serin.api.crd import crd_yaml
 from serin.app import NotInstalled, RestartWanted, run
+from serin.catalogue.loader import BadCatalogueError
 from serin.kube.errors import KubeError
 from serin.prom.config import ConfigError
 from serin.runtime.settings import Settings
@@ -60,7 +61,7 @@ def _run(parsed: argparse.Namespace) -> Exit:
     except (RestartWanted, StalledWatch) as wanted:
         logger.info("restart wanted", extra={"reason": str(wanted)})
         return Exit.START_AGAIN
-    except (ConfigError, NotInstalled, KubeError) as error:
+    except (BadCatalogueError, ConfigError, NotInstalled, KubeError) as error:
         logger.error("not started", extra={"reason": str(error)})
         return Exit.FAILED
     return Exit.OK
@@ -71,6 +72,7 @@ def _settings(parsed: argparse.Namespace) -> Settings:
         namespaces=tuple(parsed.namespace),
         prometheus=parsed.prometheus or None,
         prometheus_config=parsed.prometheus_config,
+        catalogue=parsed.catalogue,
         scrape_interval=parsed.scrape_interval,
         workers=parsed.workers,
         host=parsed.host,
@@ -107,6 +109,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     option("prometheus", None, "address of the Prometheus that judges")
     option("prometheus-config", None, "file of Prometheuses, for several or with credentials", Path)
+    option(
+        "catalogue", None, "folder of rows of runtimes and data planes, beside those that come along", Path
+    )
     option(
         "scrape-interval", defaults.scrape_interval, "its scrape interval of the models, seconds", _seconds
     )

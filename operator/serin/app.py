@@ -18,7 +18,8 @@ from typing import Final
 import aiohttp
 import kopf
 
-from serin.catalogue.loader import builtin
+from serin.api.runtimes import catalogue_in
+from serin.catalogue.loader import Catalogue
 from serin.domain.names import Key
 from serin.domain.routers.choice import ROUTERS
 from serin.handlers import log_in, on_stop, register, settings_for
@@ -68,9 +69,11 @@ async def run(settings: Settings) -> None:
     Raises:
         NotInstalled: The CRD is missing.
         RestartWanted: Start again to watch a kind that has appeared.
+        BadCatalogueError: A row of the catalogue cannot be used.
         ConfigError: What is said of Prometheus cannot be meant.
         KubeError: The API server could not be reached at the start.
     """
+    catalogue = catalogue_in(settings.catalogue)
     prometheuses = Prometheuses.of(settings)
     telemetry = Telemetry()
     async with KubeClient.connected(settings.kubeconfig, told=telemetry.answered) as kube:
@@ -80,7 +83,14 @@ async def run(settings: Settings) -> None:
                 "install it: serin crd | kubectl apply -f -"
             )
         kinds = [kind for kind in CHILDREN if not kind.optional or await kube.serves(kind.name)]
-        await Operator(settings, kube, telemetry, kinds=tuple(kinds), prometheuses=prometheuses).run()
+        await Operator(
+            settings,
+            kube,
+            telemetry,
+            kinds=tuple(kinds),
+            prometheuses=prometheuses,
+            catalogue=catalogue,
+        ).run()
 
 
 class Operator:
@@ -94,9 +104,11 @@ class Operator:
         *,
         kinds: tuple[Kind, ...],
         prometheuses: Prometheuses,
+        catalogue: Catalogue,
     ) -> None:
         self._settings = settings
         self._prometheuses = prometheuses
+        self._catalogue = catalogue
         self._kube = kube
         self._telemetry = telemetry
         self._kinds = kinds
@@ -136,7 +148,7 @@ class Operator:
             recorder=self._recorder,
             judge=self._judging,
             guards=self._guarding,
-            catalogue=builtin(),
+            catalogue=self._catalogue,
             prometheuses=self._prometheuses,
             served=frozenset(kind.name for kind in self._kinds),
             clock=_now,

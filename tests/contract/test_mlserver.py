@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from serin.catalogue import loader
-from serin.catalogue.loader import CounterRow, HistogramRow
+from serin.catalogue.rows import CounterRow, HistogramRow
 from tests.cluster.binaries import Missing
 from tests.cluster.modelserver import environment
 from tests.cluster.modelserver.environment import Environment

@@ -32,6 +32,7 @@ def test_every_option_becomes_a_setting() -> None:
         "--sweep-interval=60",
         "--kubeconfig=here",
         "--prometheus-config=there",
+        "--catalogue=rows",
     )
 
     assert told == Settings(
@@ -44,6 +45,7 @@ def test_every_option_becomes_a_setting() -> None:
         sweep_interval=60.0,
         kubeconfig=Path("here"),
         prometheus_config=Path("there"),
+        catalogue=Path("rows"),
     )
 
 
@@ -66,6 +68,16 @@ def test_a_faulty_list_of_prometheuses_ends_the_start(tmp_path: Path) -> None:
 
     assert done.returncode == Exit.FAILED
     assert json.loads(done.stderr)["reason"] == f"{path}: prometheuses: need at least one entry"
+
+
+def test_a_faulty_row_ends_the_start_by_file_and_field(tmp_path: Path) -> None:
+    (tmp_path / "row.yaml").write_text("kind: Runtime\nname: scorer\nversion: '1'\n")
+    command = [sys.executable, "-m", "serin", "run", f"--catalogue={tmp_path}"]
+
+    done = subprocess.run(command, capture_output=True, text=True)
+
+    assert done.returncode == Exit.FAILED
+    assert json.loads(done.stderr)["reason"] == f"{tmp_path}/row.yaml: template: Field required"
 
 
 def test_crd_prints_what_kubectl_applies(capsys: pytest.CaptureFixture[str]) -> None:

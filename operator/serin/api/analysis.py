@@ -96,7 +96,8 @@ _SHIFT_OF = Rule(
 )
 _MARGIN = Rule(
     cel="!(has(self.maxRatio) || has(self.maxIncreasePoints))"
-    " || !(has(self.maxShift) || has(self.maxSlowdown) || (has(self.histogram) && !has(self.slowerThanMilliseconds)))",
+    " || !(has(self.maxShift) || has(self.maxSlowdown)"
+    " || (has(self.histogram) && !has(self.slowerThanMilliseconds)))",
     holds=lambda signal: (
         (signal.max_ratio is None and signal.max_increase_points is None)
         or not _compares_distribution(signal)

@@ -13,12 +13,14 @@ from pydantic import ValidationError
 
 from serin.api.analysis import Analysis
 from serin.api.checks import guards_of
-from serin.api.invalid import InvalidSpec, first_fault, invalid
-from serin.api.model import ModelDeployment, Rollout, Spec, Traffic
+from serin.api.invalid import InvalidSpec, first_fault
+from serin.api.model import ModelDeployment, Rollout, Traffic
 from serin.api.prometheus import Prometheus
 from serin.api.revision import revision_of
+from serin.api.runtimes import runtime_of
 from serin.api.signals import signals_of
-from serin.catalogue.loader import Catalogue, Runtime, builtin
+from serin.catalogue.loader import Catalogue, builtin
+from serin.catalogue.rows import Runtime
 from serin.domain.analysis.policy import Policy, Promotion, SignalPolicy
 from serin.domain.analysis.request import LabelNames
 from serin.domain.intent import (
@@ -49,7 +51,7 @@ def intent_of(raw: Mapping[str, Any], catalogue: Catalogue | None = None) -> Int
     except ValidationError as error:
         return first_fault(error)
     catalogue = catalogue or builtin()
-    runtime = _runtime(asked.spec, catalogue)
+    runtime = runtime_of(asked.spec, catalogue)
     if isinstance(runtime, InvalidSpec):
         return runtime
     signals = signals_of(asked.spec.analysis, runtime, catalogue, namespace=asked.metadata.namespace)
@@ -60,23 +62,6 @@ def intent_of(raw: Mapping[str, Any], catalogue: Catalogue | None = None) -> Int
     if isinstance(guards, InvalidSpec):
         return guards
     return replace(_intent(asked, runtime, signals), guards=guards)
-
-
-def _runtime(spec: Spec, catalogue: Catalogue) -> Runtime | InvalidSpec:
-    wanted = spec.model.format
-    name = spec.runtime or catalogue.default_runtimes.get(wanted)
-    if name is None:
-        known = ", ".join(sorted(catalogue.default_runtimes))
-        need = f"no runtime is known for it; need one of {known}, or set spec.runtime"
-        return invalid("spec.model.format", need, found=wanted)
-    if name not in catalogue.runtimes:
-        return invalid("spec.runtime", f"need one of {', '.join(sorted(catalogue.runtimes))}", found=name)
-    row = catalogue.runtime(name)
-    if not row.serves(wanted):
-        served = ", ".join(sorted(row.formats))
-        need = f"runtime {name} serves {served}; need one of these, or another spec.runtime"
-        return invalid("spec.model.format", need, found=wanted)
-    return row
 
 
 def _intent(asked: ModelDeployment, runtime: Runtime, signals: tuple[SignalPolicy, ...]) -> Intent:

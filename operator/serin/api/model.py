@@ -44,8 +44,8 @@ class Model(Spelled):
     """What is served."""
 
     format: Word
-    """How the model is stored: sklearn, xgboost, lightgbm, catboost, mlflow, huggingface, or custom. It
-    chooses the runtime where none is named."""
+    """How the model is stored: sklearn, xgboost, lightgbm, catboost, mlflow, huggingface, tensorflow, onnx,
+    openvino, triton, gguf, or custom. It chooses the runtime where none is named."""
     name: (
         Annotated[
             str, Field(min_length=1, max_length=63, pattern="^[a-zA-Z0-9]([-_.a-zA-Z0-9]*[a-zA-Z0-9])?$")
@@ -232,8 +232,9 @@ class Spec(Spelled):
     model: Model
     """What is served."""
     runtime: Word | None = None
-    """The model server: a name in the catalogue (mlserver), or custom with a container `model` in the
-    template. Default: by the model's format."""
+    """The model server: a name in the catalogue, such as mlserver, triton, vllm or bentoml, or custom. Some
+    come without an image, since it is yours: name it in the container `model` of the template. Default: by
+    the model's format."""
     replicas: Annotated[StrictInt, Field(ge=0, le=1000)] = 1
     """Pods of the stable revision. Keep it out of Git where an autoscaler sets it through the scale
     subresource."""

@@ -9,15 +9,8 @@ from typing import Final
 
 from serin.api.analysis import Analysis, Signal
 from serin.api.invalid import InvalidSpec, invalid
-from serin.catalogue.loader import (
-    Catalogue,
-    CounterRow,
-    HistogramRow,
-    Matcher,
-    Runtime,
-    SignalRows,
-    in_milliseconds,
-)
+from serin.catalogue.loader import Catalogue
+from serin.catalogue.rows import CounterRow, HistogramRow, Matcher, Runtime, SignalRows, in_milliseconds
 from serin.domain.analysis.policy import Counter, DataPlane, SignalPolicy
 from serin.domain.analysis.selectors import NotACounter, parse_counter
 
@@ -219,6 +212,8 @@ def _slow(
     if known and limit not in known:
         bounds = ", ".join(f"{bound:.10g}" for bound in known if bound == int(bound))
         need = f"need a bucket boundary of {source.name}, since between two nothing is known: {bounds}"
+        if not bounds:
+            need = f"no bucket of {source.name} ends at a whole millisecond; give maxSlowdown instead"
         return invalid(f"{path}.slowerThanMilliseconds", need, found=limit)
     return _of_bad_requests(
         signal,

@@ -1,133 +1,29 @@
-"""Reads the rows of the catalogue: model runtimes, and data planes whose metrics can be judged.
+"""Reads the catalogue: the rows that come with Serin, and those of a folder that replace or join them.
 
-A row that is incomplete, misspelled or in conflict with another ends the process at start, by name: a wrong
-preset would otherwise show as a canary that is never judged. Nothing is decided here.
+A file that cannot be used ends the process at start, and the message names it and its field. What a row may
+say is `rows`; nothing is decided here.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import ValidationError
 
-Matcher = tuple[str, Literal["=", "!=", "=~", "!~"], str]
+from serin.catalogue.rows import DataPlane, Row, Runtime
+
+KIND: Final = "kind"
+"""Tells in a file of the user's what its row is; ours lie in a folder of each kind."""
+KINDS: Final[Mapping[str, type[Runtime] | type[DataPlane]]] = {"Runtime": Runtime, "DataPlane": DataPlane}
+SUFFIXES: Final = (".yaml", ".yml")
 
 
 class BadCatalogueError(ValueError):
     """A row cannot be used; the message names its file and field. Ends the process."""
-
-
-class Row(BaseModel):
-    """Part of a file of the catalogue."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
-
-
-class CounterRow(Row):
-    """A counter, without the matchers that choose a revision. `{namespace}` in a matcher's value stands for
-    the model's.
-    """
-
-    metric: str
-    matchers: tuple[Matcher, ...] = ()
-
-
-class ErrorsRow(Row):
-    """Inference requests, and the failed ones among them."""
-
-    requests: CounterRow
-    bad: CounterRow
-
-
-Unit = Literal["seconds", "milliseconds", "microseconds"]
-
-_MILLISECONDS: Final[Mapping[Unit, float]] = {"seconds": 1000.0, "milliseconds": 1.0, "microseconds": 0.001}
-
-
-def in_milliseconds(unit: Unit) -> float:
-    """How many milliseconds one of that unit is."""
-    return _MILLISECONDS[unit]
-
-
-class HistogramRow(Row):
-    """A classic latency histogram of inference requests.
-
-    Attributes:
-        metric: Its name without `_bucket`.
-        buckets: Its boundaries, in `unit`; empty where they differ from model to model or are configured.
-    """
-
-    metric: str
-    matchers: tuple[Matcher, ...] = ()
-    unit: Unit
-    buckets: tuple[float, ...] = ()
-
-
-class SignalRows(Row):
-    """What a source of metrics offers; absent is not offered, and the text beside it says why."""
-
-    errors: ErrorsRow | None = None
-    without_errors: str | None = None
-    latency: HistogramRow | None = None
-    without_latency: str | None = None
-
-
-class MetricsRow(Row):
-    """Where Prometheus scrapes the runtime."""
-
-    port: int
-    path: str
-
-
-class Runtime(Row):
-    """A model server.
-
-    Attributes:
-        default_for: Formats that choose this runtime where none is named.
-        formats: Formats it serves, each with the environment that format needs.
-        any_format: It serves what is not listed, too.
-        environment: Variables of the container `model`; `{model}` stands for the served name.
-        template: Pod template, the container `model` being the server; `{model}` as in the environment.
-    """
-
-    name: str
-    version: str
-    default_for: tuple[str, ...] = ()
-    formats: Mapping[str, Mapping[str, str]] = Field(default_factory=dict)
-    any_format: bool = False
-    environment: Mapping[str, str] = Field(default_factory=dict)
-    metrics: MetricsRow | None = None
-    signals: SignalRows = SignalRows()
-    template: Mapping[str, Any]
-
-    @property
-    def pin(self) -> str:
-        """Name and version, as recorded with each revision that was rendered from it."""
-        return f"{self.name}@{self.version}"
-
-    def serves(self, model_format: str) -> bool:
-        """Whether a model of that format can be given to it."""
-        return self.any_format or model_format in self.formats
-
-
-class DataPlane(Row):
-    """A proxy in front of the models.
-
-    Attributes:
-        backend_label: The label by which its metrics tell backends apart.
-        backend_pattern: A regular expression for that label's value; `{namespace}` and `{backend}` stand for
-            those of a revision's Service.
-    """
-
-    name: str
-    version: str
-    backend_label: str
-    backend_pattern: str
-    signals: SignalRows
 
 
 class Catalogue:
@@ -144,10 +40,6 @@ class Catalogue:
                         f"runtimes {defaults[known]} and {row.name}: both are the default for {known}; "
                         "need one"
                     )
-                if not row.serves(known):
-                    raise BadCatalogueError(
-                        f"runtime {row.name}: the default for {known}, which it does not serve"
-                    )
                 defaults[known] = row.name
         self.default_runtimes = MappingProxyType(defaults)
 
@@ -156,7 +48,7 @@ class Catalogue:
         return self.runtimes[name]
 
 
-R = TypeVar("R", Runtime, DataPlane)
+R = TypeVar("R", bound=Row)
 
 
 @cache
@@ -168,15 +60,87 @@ def builtin() -> Catalogue:
     )
 
 
+def with_rows_of(folder: Path, *, fault: Callable[[Mapping[str, Any]], str | None]) -> Catalogue:
+    """The catalogue that comes with Serin, with a folder's rows in place of those of the same name.
+
+    Args:
+        folder: Of files with one row each.
+        fault: What is wrong with a pod template, by its field; None for nothing.
+
+    Raises:
+        BadCatalogueError: A row cannot be used, or there is no such folder.
+    """
+    runtimes, data_planes = dict(builtin().runtimes), dict(builtin().data_planes)
+    named: dict[str, Path] = {}
+    for file in _files(folder):
+        row = _own(file)
+        if row.name in named:
+            raise BadCatalogueError(f"{named[row.name]} and {file}: both are the row {row.name}; need one")
+        named[row.name] = file
+        if isinstance(row, Runtime):
+            if found := fault(row.template):
+                raise BadCatalogueError(f"{file}: template.{found}")
+            runtimes[row.name] = row
+        else:
+            data_planes[row.name] = row
+    return Catalogue(runtimes=runtimes, data_planes=data_planes)
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise BadCatalogueError(f"{folder}: not a folder that can be read ({error.strerror})") from error
+    # A mounted ConfigMap has its files once more, under names that begin with dots.
+    return [file for file in entries if file.suffix in SUFFIXES and not file.name.startswith(".")]
+
+
+def _own(file: Path) -> Runtime | DataPlane:
+    content = _parsed(str(file), _text(file))
+    named = content.pop(KIND, None)
+    kind = KINDS.get(named) if isinstance(named, str) else None
+    if kind is None:
+        known = " or ".join(KINDS)
+        raise BadCatalogueError(f"{file}: {KIND}: need {known}, found {named!r}")
+    return _row(str(file), content, kind)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadCatalogueError(f"{file}: not a text that can be read ({error})") from error
+
+
 def _rows(folder: str, kind: type[R]) -> Iterator[R]:
     for file in sorted(files("serin.catalogue").joinpath(folder).iterdir(), key=lambda entry: entry.name):
         place = f"{folder}/{file.name}"
-        try:
-            row = kind.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
-        except (ValidationError, yaml.YAMLError) as error:
-            raise BadCatalogueError(f"{place}: {error}") from error
-        if file.name != f"{row.name.lower()}.yaml":
-            raise BadCatalogueError(
-                f"{place}: the row calls itself {row.name}; need file and row of one name"
-            )
+        row = _row(place, _parsed(place, file.read_text(encoding="utf-8")), kind)
+        if file.name != f"{getattr(row, 'name', '').lower()}.yaml":
+            raise BadCatalogueError(f"{place}: name: need that of the file")
         yield row
+
+
+def _parsed(place: str, text: str) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise BadCatalogueError(f"{place}: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise BadCatalogueError(f"{place}: need the fields of one row")
+    return content
+
+
+def _row(place: str, content: Mapping[str, Any], kind: type[R]) -> R:
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        raise BadCatalogueError(f"{place}: {_fault(error)}") from error
+
+
+def _fault(error: ValidationError) -> str:
+    """The first fault, by its field, and how many more there are."""
+    faults = error.errors(include_url=False)
+    field = ".".join(str(part) for part in faults[0]["loc"])
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return f"{f'{field}: ' if field else ''}{faults[0]['msg']}{more}"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import Any, Final
 
-from serin.catalogue.loader import Runtime
+from serin.catalogue.rows import Runtime
 from serin.domain.intent import Intent, RevisionIntent
 from serin.domain.manifests import SERVER
 from serin.domain.names import MODEL_LABEL, REVISION_LABEL

@@ -19,6 +19,7 @@ class Settings:
         prometheus: Address of the Prometheus that judges; None lets steps advance on readiness and time.
         prometheus_config: File that lists the Prometheuses that may be asked and how to be let in, in place
             of the one address. The files it names are read again when they change, itself only at the start.
+        catalogue: Folder of rows that replace ours of the same name or join them; read at the start.
         scrape_interval: Prometheus' scrape interval of the models' pods, in seconds. Evidence is counted
             between scrapes, so too small a value sees gaps, and too large a one sees late.
         workers: Looks at once. They wait for the API server most of the time; more only press it harder.
@@ -31,6 +32,7 @@ class Settings:
     namespaces: tuple[str, ...] = ()
     prometheus: str | None = None
     prometheus_config: Path | None = None
+    catalogue: Path | None = None
     scrape_interval: float = 15.0
     workers: int = 8
     host: str = "0.0.0.0"  # noqa: S104 - the kubelet and Prometheus call from outside the pod

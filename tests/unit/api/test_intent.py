@@ -334,10 +334,11 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         "spec.replicas is -1; need at least 0 (and 1 more)",
     ),
     "a format nobody serves": (
-        raw(model={"format": "tensorflow"}),
+        raw(model={"format": "pytorch"}),
         "spec.model.format",
-        'spec.model.format is "tensorflow"; no runtime is known for it; need one of catboost, custom, '
-        "huggingface, lightgbm, mlflow, sklearn, xgboost, or set spec.runtime",
+        'spec.model.format is "pytorch"; no runtime is known for it; need one of catboost, custom, gguf, '
+        "huggingface, lightgbm, mlflow, onnx, openvino, sklearn, tensorflow, triton, xgboost, "
+        "or set spec.runtime",
     ),
     "a format this runtime does not serve": (
         raw(model={"format": "tensorflow"}, runtime="mlserver"),
@@ -346,9 +347,15 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         "lightgbm, mlflow, sklearn, xgboost; need one of these, or another spec.runtime",
     ),
     "a runtime that is not known": (
-        raw(runtime="torchserve"),
+        raw(runtime="seldon"),
         "spec.runtime",
-        'spec.runtime is "torchserve"; need one of custom, mlserver',
+        'spec.runtime is "seldon"; need one of bentoml, custom, kserve, litserve, llama-cpp, mlserver, nim, '
+        "openvino, ray-serve, sglang, tei, tensorflow-serving, tgi, torchserve, triton, vllm",
+    ),
+    "a runtime whose image is one's own": (
+        raw(runtime="bentoml"),
+        "spec.template",
+        "spec.template: runtime bentoml comes without an image; give the container model one",
     ),
     "a threshold between two buckets": (
         raw(analysis={"signals": [{"name": "slow", "slowerThanMilliseconds": 300}]}),
@@ -372,7 +379,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "a data plane that is not known": (
         raw(analysis={"signals": [{"name": "errors", "dataPlane": "Kong"}]}),
         "spec.analysis.signals[0].dataPlane",
-        'spec.analysis.signals[0].dataPlane is "Kong"; need one of Envoy',
+        'spec.analysis.signals[0].dataPlane is "Kong"; need one of Envoy, Istio, NGINX, Traefik',
     ),
     "a part of a histogram for the whole": (
         raw(analysis={"signals": [{"name": "scores", "histogram": "s_count"}]}),

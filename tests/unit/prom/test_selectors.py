@@ -35,6 +35,12 @@ def test_a_name_that_is_no_identifier_becomes_a_matcher() -> None:
     assert selector(asked, request(policy())) == f'{{__name__=":tensorflow:serving:request_count",{PODS}}}'
 
 
+def test_several_names_are_asked_for_together() -> None:
+    asked = Asked(channel=REQUESTS, counter=Counter(metric="good_total|bad_total"))
+
+    assert selector(asked, request(policy())) == f'{{__name__=~"good_total|bad_total",{PODS}}}'
+
+
 @pytest.mark.parametrize(("bound", "spelt"), [(0.5, r"0\.5"), (1.0, r"1|1\.0"), (250.0, r"250|250\.0")])
 def test_a_bucket_is_found_in_either_spelling(bound: float, spelt: str) -> None:
     asked = Asked(channel=REQUESTS, counter=Counter(metric="seconds_bucket"), bucket=bound)

@@ -19,6 +19,7 @@ class Counter:
     """A Prometheus counter: metric name and label matchers as in PromQL, without namespace and pod."""
 
     metric: str
+    """Or several names joined by `|`: servers that count the good and the bad apart have no total."""
     matchers: tuple[tuple[str, str, str], ...] = ()
     """(label, operator, value) with operator one of = != =~ !~ ."""
 
