@@ -5,7 +5,14 @@ import random
 import numpy as np
 import pytest
 
-from serin.domain.analysis.dispersion import UNKNOWN, Block, by_pod, dispersion, dispersion_of
+from serin.domain.analysis.dispersion import (
+    UNKNOWN,
+    Block,
+    by_pod,
+    dispersion,
+    dispersion_of,
+    request_dispersion,
+)
 from serin.domain.analysis.evidence import ArmCounts
 from tests.unit.analysis.worlds import binomial
 
@@ -87,3 +94,33 @@ def by_the_book(run: list[Block], size: int) -> float:
             chi_square += sum((e - n * share) ** 2 / (n * share) for n, e in counts)
             freedom += len(counts) - 1
     return chi_square / freedom
+
+
+def requests_of(*pods: float, together: int = 1, intervals: int = 240) -> list[Block]:
+    """Mean requests of each pod in an interval, which come in groups."""
+    dice = np.random.default_rng(2)
+    return [
+        {f"pod-{k}": ArmCounts(together * float(dice.poisson(n / together)), 0) for k, n in enumerate(pods)}
+        for _ in range(intervals)
+    ]
+
+
+def test_unequal_pods_with_requests_one_by_one_are_no_noise() -> None:
+    assert request_dispersion(requests_of(100, 300, 20), interval=15) == 2
+
+
+def test_requests_in_groups_are_seen() -> None:
+    assert 7 < request_dispersion(requests_of(100, 300, 200, together=10), interval=15) < 16
+
+
+def test_a_pod_that_came_late_is_held_to_its_own_time() -> None:
+    early = [
+        {pod: counts for pod, counts in block.items() if pod != "pod-2"} for block in requests_of(90, 90, 90)
+    ]
+
+    assert request_dispersion(early[:100] + requests_of(90, 90, 90)[100:], interval=15) == 2
+
+
+def test_parts_of_requests_need_two_pods_and_ten_minutes() -> None:
+    assert request_dispersion(requests_of(300, together=10), interval=15) == UNKNOWN
+    assert request_dispersion(requests_of(100, 100, together=10, intervals=39), interval=15) == UNKNOWN

@@ -9,17 +9,20 @@ Counts are arrays over intervals, then pods, then whatever is estimated side by 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from serin.domain.analysis.evidence import NOTHING, Amount, ArmCounts, Numbers
 
 UNKNOWN: Final = 2.0
-"""Used where the history is too short to tell."""
+"""Used where the history is too short to tell, and the least that is believed of whole requests."""
 SHORTEST_HISTORY: Final = 600.0
 LONGEST_HISTORY: Final = 3600.0
 _BLOCK_SECONDS: Final = (15.0, 60.0, 300.0)
+_FITTING_ROUNDS: Final = 20
+_TINY: Final = 1e-9
 
 Block = Mapping[str, ArmCounts]
 """What each stable pod did in one stretch of time."""
@@ -28,6 +31,24 @@ Block = Mapping[str, ArmCounts]
 def dispersion(history: Sequence[Block], *, interval: float) -> float:
     """What the intervals before the comparison say, in their order; one without a counted pod is empty."""
     return float(dispersion_of(by_pod(history), interval=interval)) if history else UNKNOWN
+
+
+def request_dispersion(history: Sequence[Block], *, interval: float) -> float:
+    """phi_r: how much more the pods' parts of all requests vary than if each request went its own way.
+
+    Requests arrive in connections, which stay with a pod. Every pod is held to its own mean part: unequal
+    pods are not noise. What more than doubles from blocks of one minute to blocks of five comes from
+    connections that outlive both, and is taken to grow on by half as much: without that, 20 connections of
+    ten minutes raise a false alarm in 4 % of hours, with it in under 1 %.
+    """
+    pods = sorted({pod for block in history for pod in block})
+    if len(pods) < 2 or len(history) * interval < SHORTEST_HISTORY:
+        return UNKNOWN
+    requests = by_pod(history).requests
+    counted = np.array([[pod in block for pod in pods] for block in history])
+    sizes = [max(1, round(seconds / interval)) for seconds in _BLOCK_SECONDS]
+    short, medium, long = (_of_requests(requests, counted, size) for size in sizes)
+    return max(UNKNOWN, short, medium, long * max(1.0, 0.5 * long / medium) if medium > 0 else long)
 
 
 def by_pod(history: Sequence[Block]) -> ArmCounts:
@@ -58,7 +79,7 @@ def _in_blocks(history: ArmCounts, size: int) -> ArmCounts:
     return ArmCounts(requests[: 2 * pairs].reshape(paired), bad[: 2 * pairs].reshape(paired))
 
 
-def together(counts: Numbers, size: int) -> Numbers:
+def together(counts: NDArray[Any], size: int) -> Numbers:
     """Sums over each `size` of the first axis, without what is left over at the end."""
     blocks = len(counts) // size
     summed: Numbers = counts[: blocks * size].reshape(blocks, size, *counts.shape[1:]).sum(axis=1)
@@ -75,3 +96,19 @@ def _at_block_length(blocks: ArmCounts) -> Amount:
     freedom = np.maximum(telling.sum(axis=1) - 1, 0).sum(axis=0)
     stands_out = chi_square > freedom + 3 * np.sqrt(2 * freedom)
     return np.where(stands_out & (freedom > 0), chi_square / np.maximum(freedom, 1), 1.0)
+
+
+def _of_requests(requests: Numbers, counted: NDArray[np.bool_], size: int) -> float:
+    """The estimate at one block length, of pods that were there for the whole of a block."""
+    there = together(counted, size) == size
+    n = together(requests, size) * there
+    pace = np.ones(len(n))
+    # Proportional fitting: a pod's size and a block's pace explain each other where pods came and went.
+    for _ in range(_FITTING_ROUNDS):
+        part = n.sum(axis=0) / np.maximum(pace @ there, _TINY)
+        pace = n.sum(axis=1) / np.maximum(there @ part, _TINY)
+    expected = np.outer(pace, part) * there
+    telling = expected > 0
+    chi_square = np.sum((n - expected)[telling] ** 2 / expected[telling])
+    freedom = np.maximum(telling.sum(axis=1) - 1, 0).sum() - (telling.any(axis=0).sum() - 1)
+    return float(chi_square / freedom) if freedom > 0 else 1.0

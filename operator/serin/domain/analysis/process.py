@@ -85,6 +85,17 @@ class Harm:
         growth = np.minimum(mixture - self.log_mixture, GROWTH_CAP)
         return Harm(moved, left, due, mixture, self.log_value + growth)
 
+    def restarted(self, where: Amount) -> "Harm":
+        """With evidence 1 again where it is asked for; onsets that are over count as "from now on" there."""
+        components = self.logs.shape[-1]
+        anew = log((1 - self.left) / components)
+        return replace(
+            self,
+            logs=np.where(wide(where), anew, self.logs),
+            log_mixture=np.where(where, 0.0, self.log_mixture),
+            log_value=np.where(where, 0.0, self.log_value),
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Safety:
