@@ -100,7 +100,7 @@ def test_a_mismatch_is_over_with_the_share_back_inside() -> None:
     over = after([*stuck, (75, 1425), (75, 1425)])
 
     assert (over.mismatch, over.log_value) == (False, 0)
-    assert after([*stuck, *[(75, 1425)] * 3, *[(0, 1500)] * 3]).mismatch
+    assert after([*stuck, *[(75, 1425)] * 2, *[(0, 1500)] * 3]).mismatch
 
 
 def test_many_routers_at_once_are_each_of_them() -> None:
