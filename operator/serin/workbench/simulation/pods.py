@@ -59,7 +59,8 @@ class Pods:
 
     def before(self) -> Before:
         """The hour before, and what it tells of how much the stable pods' bad requests vary."""
-        requests, bad = (grown[:, 1:, :HISTORY] for grown in self.growth)
+        # Nothing was heard at the beginning of the first interval, so it counts for nobody.
+        requests, bad = (grown[:, 1:, 1:HISTORY] for grown in self.growth)
         past = ArmCounts(requests.sum(axis=(1, 2)), bad.sum(axis=(1, 2)))
         phi = dispersion_of(ArmCounts(requests.T, bad.T), interval=INTERVAL)
         return Before(past, phi)
@@ -134,6 +135,8 @@ class Pods:
             )
             heard &= (times < begins) | (times >= begins + self.condition.outage)
         heard[..., 0] = True
+        # No line may reach over the change of weight: what is on it would be of neither side.
+        heard[..., HISTORY - 1 : HISTORY + 1] = True
         heard[..., -BEYOND:] = True
         return heard
 

@@ -118,6 +118,16 @@ def play(
     return rollouts.outcomes
 
 
+def judged(ledger: Ledger, seen: Interval, counted: Chosen, *, start: float, lone_pod: bool) -> Ledger:
+    """A ledger after an interval that counts for some rollouts, and tells others what to expect.
+
+    As the operator has it, one in which an arm did not serve does not count either.
+    """
+    part = (counted & seen.comparable).astype(np.float64)
+    compared = Interval(_times(seen.canary, part), _times(seen.stable, part))
+    return ledger.advanced(compared, start=start, lone_pod=lone_pod).learned(_times(seen.stable, 1 - part))
+
+
 class _Rollouts:
     """Those that are still under way, and what became of all."""
 
@@ -171,10 +181,7 @@ class _Rollouts:
                 phi=self._phi,
                 step=0,
             )
-        part = counted.astype(np.float64)
-        compared = Interval(_times(seen.canary, part), _times(seen.stable, part))
-        ledger = self._ledger.advanced(compared, start=start, lone_pod=self._rules.lone_pod)
-        self._ledger = ledger.learned(_times(seen.stable, 1 - part))
+        self._ledger = judged(self._ledger, seen, counted, start=start, lone_pod=self._rules.lone_pod)
 
     def _decide(self, number: int, counted: Chosen) -> None:
         ledger, rows, end = self._ledger, self._rows, (number + 1) * INTERVAL
