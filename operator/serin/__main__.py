@@ -14,6 +14,7 @@ from importlib.metadata import version
 from math import inf
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from serin.api.crd import crd_yaml
 from serin.app import NotInstalled, RestartWanted, run
@@ -74,6 +75,7 @@ def _settings(parsed: argparse.Namespace) -> Settings:
         prometheus_config=parsed.prometheus_config,
         catalogue=parsed.catalogue,
         scrape_interval=parsed.scrape_interval,
+        webhook_allow=tuple(parsed.webhook_allow),
         workers=parsed.workers,
         host=parsed.host,
         http_port=parsed.http_port,
@@ -115,6 +117,14 @@ def _parser() -> argparse.ArgumentParser:
     option(
         "scrape-interval", defaults.scrape_interval, "its scrape interval of the models, seconds", _seconds
     )
+    run_.add_argument(
+        "--webhook-allow",
+        action="append",
+        type=_prefix,
+        metavar="URL",
+        default=[_prefix(url) for url in os.environ.get("SERIN_WEBHOOK_ALLOW", "").split()],
+        help="what the address of a gate's webhook may begin with; may be repeated; default: none is asked",
+    )
     option("workers", defaults.workers, "looks at once", _workers)
     option("host", defaults.host, "address of metrics and probes")
     option("http-port", defaults.http_port, "port of metrics and probes; 0 for any", int)
@@ -128,6 +138,13 @@ def _seconds(text: str) -> float:
     if not 1 <= (value := float(text)) < inf:
         raise argparse.ArgumentTypeError(f"need at least 1 second, found {text}")
     return value
+
+
+def _prefix(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or "@" in parts.netloc:
+        raise argparse.ArgumentTypeError(f"need an address such as https://hooks.example.com/, found {text}")
+    return text
 
 
 def _workers(text: str) -> int:

@@ -32,7 +32,9 @@ from serin.prom.client import PrometheusClient
 from serin.prom.credentials import Credentials
 from serin.prom.endpoints import Endpoint
 from serin.reconciler import Reconciler
+from serin.runtime.gatekeeper import Gatekeeper
 from serin.runtime.guarding import Guarding
+from serin.runtime.inquiries import Inquiries
 from serin.runtime.judging import Judging
 from serin.runtime.poller import Poller
 from serin.runtime.probes import serving
@@ -42,6 +44,7 @@ from serin.runtime.settings import Settings
 from serin.runtime.store import Store
 from serin.runtime.sweeper import Sweeper
 from serin.runtime.telemetry import Telemetry
+from serin.runtime.webhooks import Webhooks
 from serin.runtime.workers import Workers
 
 MISSING_KIND_SECONDS: Final = 20.0
@@ -117,6 +120,7 @@ class Operator:
         self._recorder = EventRecorder(kube.post_event, clock=_now, instance=socket.gethostname())
         self._judging = Judging(changed=self._queue.add_after)
         self._guarding = Guarding(changed=self._queue.add_after, now=time.time)
+        self._webhooks = Webhooks(changed=self._queue.add_after)
         self._workers = self._staffed()
         self._sweeper = Sweeper(
             kube,
@@ -142,14 +146,19 @@ class Operator:
                 task.result()
 
     def _staffed(self) -> Workers:
+        allowed = self._settings.webhook_allow
+        inquiries = Inquiries(
+            judge=self._judging,
+            guards=self._guarding,
+            gates=Gatekeeper(self._kube, self._webhooks, allowed=allowed, clock=_now),
+            prometheuses=self._prometheuses,
+        )
         reconciler = Reconciler(
             kube=self._kube,
             store=self._store,
             recorder=self._recorder,
-            judge=self._judging,
-            guards=self._guarding,
+            inquiries=inquiries,
             catalogue=self._catalogue,
-            prometheuses=self._prometheuses,
             served=frozenset(kind.name for kind in self._kinds),
             clock=_now,
         )
@@ -165,6 +174,9 @@ class Operator:
         settings = self._settings
         self._telemetry.watch("serin_queue_depth", "Keys that wait for a worker.", lambda: len(self._queue))
         self._telemetry.watch("serin_models", "ModelDeployments known.", lambda: len(self._store.keys()))
+        if settings.webhook_allow:
+            self._webhooks.session = await self._open.enter_async_context(aiohttp.ClientSession())
+            self._open.push_async_callback(self._webhooks.close)
         if self._prometheuses.endpoints:
             session = await self._open.enter_async_context(aiohttp.ClientSession())
             clients = {place.name: _client(session, place) for place in self._prometheuses.endpoints}

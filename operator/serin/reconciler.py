@@ -15,10 +15,6 @@ from typing import Any, Final, Protocol
 from serin.api.intent import intent_of, requests_of
 from serin.api.invalid import InvalidSpec
 from serin.catalogue.loader import Catalogue
-from serin.domain.analysis.guards import GuardReading, GuardRequest
-from serin.domain.analysis.policy import Mode
-from serin.domain.analysis.request import TrialRequest
-from serin.domain.analysis.verdict import Assessment
 from serin.domain.conditions import Standing, refused
 from serin.domain.intent import Intent
 from serin.domain.names import Key
@@ -26,20 +22,18 @@ from serin.domain.observed import Observed
 from serin.domain.plan import Removal, Scene, Write, collides, plan, removals
 from serin.domain.render import render_template
 from serin.domain.report import status_of
-from serin.domain.rollout.limits import guard_request
 from serin.domain.rollout.machine import advance
 from serin.domain.rollout.questions import changes_router
 from serin.domain.rollout.rebuild import recovered
 from serin.domain.rollout.world import Decision, Memo, Notice, Reason, World
 from serin.domain.routers.choice import ROUTERS
 from serin.domain.status import Status
-from serin.domain.trial import trial_request
 from serin.domain.urgency import course_changed
 from serin.kube.errors import Forbidden, Invalid
-from serin.prom.endpoints import Endpoint
-from serin.runtime.applier import Applier, NameTaken
+from serin.runtime.applier import Applied, Applier, NameTaken
 from serin.runtime.applier import Kube as Writes
 from serin.runtime.applier import Store as Shown
+from serin.runtime.inquiries import Inquiries
 from serin.runtime.reporter import Kube as Statuses
 from serin.runtime.reporter import Recorder, Reporter, status_of_model
 
@@ -60,48 +54,6 @@ class Store(Shown, Protocol):
 
     def model(self, key: Key) -> Mapping[str, Any] | None:
         """The ModelDeployment."""
-        ...
-
-
-class Judge(Protocol):
-    """The poller: judges the attempts it is told to follow. Never waits."""
-
-    def follow(self, key: Key, request: TrialRequest, source: str) -> None:
-        """Judge this attempt from now on by the samples of the Prometheus of that name; may be repeated with
-        newer pods and weights.
-        """
-        ...
-
-    def forget(self, key: Key) -> None:
-        """Judge it no longer."""
-        ...
-
-    def word(self, key: Key) -> Assessment | None:
-        """The latest verdict."""
-        ...
-
-
-class Guards(Protocol):
-    """Looks at the guards of the attempts it is told to follow. Never waits."""
-
-    def follow(self, key: Key, request: GuardRequest, source: str) -> None:
-        """Look at them from now on, in the Prometheus of that name; may be repeated."""
-        ...
-
-    def forget(self, key: Key) -> None:
-        """Look no longer."""
-        ...
-
-    def readings(self, key: Key) -> tuple[GuardReading, ...]:
-        """What they have come to."""
-        ...
-
-
-class Prometheuses(Protocol):
-    """Where samples may be read: the operator's own list."""
-
-    def chosen(self, namespace: str, address: str | None) -> Endpoint | InvalidSpec | None:
-        """Where a model's samples are; None where there is no Prometheus for it."""
         ...
 
 
@@ -133,7 +85,7 @@ class Reconciler:
     """Brings one ModelDeployment after the other to where its spec and its evidence say.
 
     Args:
-        prometheuses: Where samples may be read.
+        inquiries: What is asked about attempts in the background.
         served: Kinds the API server has; a router whose kind is missing cannot be used.
         clock: The time, aware; called once a look.
     """
@@ -144,18 +96,14 @@ class Reconciler:
         kube: Kube,
         store: Store,
         recorder: Recorder,
-        judge: Judge,
-        guards: Guards,
+        inquiries: Inquiries,
         catalogue: Catalogue,
-        prometheuses: Prometheuses,
         served: frozenset[str],
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
-        self._judge = judge
-        self._guards = guards
+        self._inquiries = inquiries
         self._catalogue = catalogue
-        self._prometheuses = prometheuses
         self._served = served
         self._clock = clock
         self._applier = Applier(kube, store, clock=clock)
@@ -189,8 +137,7 @@ class Reconciler:
         self._kept.pop(key, None)
         self._applier.forget(key)
         self._reporter.forget(key)
-        self._judge.forget(key)
-        self._guards.forget(key)
+        self._inquiries.forget(key)
 
     def _understood(self, model: Mapping[str, Any], kept: _Kept) -> Intent | None:
         """What the spec asks for; what it asked for last where it cannot be followed; None if it never
@@ -209,9 +156,8 @@ class Reconciler:
         if change := changes_router(asked, status_of_model(model)):
             kept.refusal = refused(Reason.INVALID_SPEC, change)
             return _last_good(model, kept)
-        place = self._prometheuses.chosen(asked.key.namespace, asked.samples.address)
-        if isinstance(place, InvalidSpec):
-            kept.refusal = refused(Reason.INVALID_SPEC, place.message)
+        if fault := self._inquiries.refusal(asked):
+            kept.refusal = refused(Reason.INVALID_SPEC, fault.message)
             return _last_good(model, kept)
         kept.refusal = None
         kept.intent = asked
@@ -224,13 +170,14 @@ class Reconciler:
         before = status_of_model(model)
         status, notices = recovered(intent, before, seen, router=router, now=now)
         runtime = self._catalogue.runtime(intent.revision.runtime)
-        place = self._endpoint(intent)
+        place, heard = self._inquiries.endpoint(intent), self._inquiries.heard(key)
         world = World(
             intent=intent,
             status=status,
             observed=seen,
-            assessment=self._judge.word(key),
-            guards=self._guards.readings(key),
+            assessment=heard.assessment,
+            guards=heard.guards,
+            answers=heard.answers,
             memo=kept.memo,
             router=router,
             now=now,
@@ -240,7 +187,7 @@ class Reconciler:
         )
         decision = advance(world)
         decision = replace(decision, notices=(*notices, *decision.notices))
-        self._follow(key, world, decision, place)
+        self._inquiries.follow(key, world, decision)
         return self._planned(model, world, decision, before, kept, self._rendered(intent, seen))
 
     def _planned(
@@ -281,25 +228,6 @@ class Reconciler:
         runtime = self._catalogue.runtime(intent.revision.runtime)
         return {"runtime": runtime.pin, "template": render_template(intent, runtime)}
 
-    def _endpoint(self, intent: Intent) -> Endpoint | None:
-        place = self._prometheuses.chosen(intent.key.namespace, intent.samples.address)
-        return None if isinstance(place, InvalidSpec) else place
-
-    def _follow(self, key: Key, world: World, decision: Decision, place: Endpoint | None) -> None:
-        request = None
-        if place is not None and world.intent.analysis.mode is not Mode.OFF:
-            request = trial_request(world, decision, interval=place.scrape_interval)
-        if place is None or request is None:
-            self._judge.forget(key)
-        else:
-            request = replace(request, labels=world.intent.samples.labels)
-            self._judge.follow(key, request, place.name)
-        limits = guard_request(world, decision, interval=place.scrape_interval) if place else None
-        if place is None or limits is None:
-            self._guards.forget(key)
-        else:
-            self._guards.follow(key, limits, place.name)
-
     async def _act(self, key: Key, look: Look, kept: _Kept) -> bool:
         """Make one pass of writes; whether there was anything to do, so that another look is worth it."""
         changed = course_changed(look.before, look.after)
@@ -311,6 +239,7 @@ class Reconciler:
         kept.memo = look.decision.memo
         try:
             applied = await self._applier.apply(look.world.intent, look.writes)
+            applied += await self._ask_gate(key, look)
         except (Invalid, Forbidden) as error:
             taken = isinstance(error, NameTaken)
             kept.refusal = refused(Reason.NAME_CONFLICT if taken else Reason.WRITE_REFUSED, str(error))
@@ -330,6 +259,14 @@ class Reconciler:
                 refusal = Notice(kept.refusal.reason.value, kept.refusal.message, warning=True)
                 self._reporter.tell(look.model, refusal)
         return False
+
+    async def _ask_gate(self, key: Key, look: Look) -> Applied:
+        """See that the gate is tried whose turn it is."""
+        write = await self._inquiries.start(key, look.world, look.decision)
+        if write is not None:
+            return await self._applier.apply(look.world.intent, [write])
+        told = self._inquiries.heard(key).answers != look.world.answers
+        return Applied(made=int(told), restored=(), wait=None)
 
     def _again(self, key: Key, look: Look, kept: _Kept) -> float | None:
         """When to look again: the decision's own time, or that of a status that is yet to be written."""

@@ -21,7 +21,7 @@ from tests.invariants.world import Seen, World
 
 Object = dict[str, Any]
 NAMESPACE = "ml"
-WRITTEN = ("Deployment", "Service", "HTTPRoute", "ControllerRevision")
+WRITTEN = ("Deployment", "Service", "HTTPRoute", "ControllerRevision", "Job")
 
 
 class Killed(BaseException):

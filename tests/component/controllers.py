@@ -7,7 +7,7 @@ between two looks of the operator.
 
 from dataclasses import dataclass, field
 
-from serin.domain.names import MODEL_LABEL, REVISION_LABEL
+from serin.domain.names import GATE_LABEL, MODEL_LABEL, REVISION_LABEL
 from tests.component.cluster_in_memory import NAMESPACE, ClusterInMemory, Object
 
 READY_SINCE = "2026-11-01T11:00:00Z"
@@ -18,6 +18,8 @@ class Controllers:
     """The controllers of one cluster.
 
     Attributes:
+        jobs: How the next Jobs of a gate end; they complete where nothing is said.
+        stuck: Whether Jobs do not end.
         ready: The most pods of a Deployment that get ready, by its name; the others all do.
         crashing: Deployments whose pods crash as soon as they start.
         unschedulable: Deployments whose pods find no node.
@@ -26,11 +28,13 @@ class Controllers:
     """
 
     cluster: ClusterInMemory
+    jobs: dict[str, list[bool]] = field(default_factory=dict)
     ready: dict[str, int] = field(default_factory=dict)
     crashing: set[str] = field(default_factory=set)
     unschedulable: set[str] = field(default_factory=set)
     refusing: str | None = None
     deaf: bool = False
+    stuck: bool = False
 
     def settle(self) -> bool:
         """Catch up with what was asked; whether that changed anything."""
@@ -38,6 +42,8 @@ class Controllers:
         for (kind, name), obj in list(self.cluster.objects.items()):
             if kind == "Deployment":
                 self._run_pods(name, obj)
+            if kind == "Job" and not self.stuck and "status" not in obj:
+                self._end_job(name, obj)
             if kind == "HTTPRoute" and not self.deaf:
                 generation = obj["metadata"]["generation"]
                 parents = [_reported(ref, generation, self.refusing) for ref in obj["spec"]["parentRefs"]]
@@ -48,6 +54,14 @@ class Controllers:
             ):
                 self.cluster.remove(kind, name)
         return self.cluster.version != before
+
+    def _end_job(self, name: str, obj: Object) -> None:
+        coming = self.jobs.get(obj["metadata"]["labels"][GATE_LABEL], [])
+        well = coming.pop(0) if coming else True
+        failed = {"type": "Failed", "reason": "BackoffLimitExceeded", "message": "it has failed"}
+        ended = {"type": "Complete"} if well else failed
+        status = {"conditions": [{**ended, "status": "True"}]}
+        self._show("Job", name, {**obj, "status": status})
 
     def _run_pods(self, name: str, obj: Object) -> None:
         wanted = obj["spec"]["replicas"]

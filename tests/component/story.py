@@ -8,12 +8,16 @@ from serin.catalogue.loader import builtin
 from serin.domain.analysis.guards import GuardPolicy, GuardReading, GuardRequest
 from serin.domain.analysis.request import TrialRequest
 from serin.domain.analysis.verdict import Assessment, Verdict
+from serin.domain.gates import GateAnswer, GateRun
 from serin.domain.names import KIND, Key
 from serin.domain.rollout.world import Notice
 from serin.kube.errors import Forbidden, Invalid, KubeError
 from serin.prom.endpoints import Endpoint
 from serin.reconciler import Reconciler
+from serin.runtime.gatekeeper import Gatekeeper
+from serin.runtime.inquiries import Inquiries
 from serin.runtime.prometheuses import Prometheuses
+from serin.runtime.webhooks import answer_of
 from tests.component.cluster_in_memory import Clock, ClusterInMemory, Killed
 from tests.component.controllers import Controllers
 
@@ -94,6 +98,31 @@ class Sentries:
 
 
 @dataclass(slots=True)
+class Bell:
+    """Webhooks that answer what they are told to, and know by which keys they were asked."""
+
+    silent: bool = False
+    answering: list[int] = field(default_factory=list)
+    """The next answers; 200 where there are none left."""
+    keys: list[str] = field(default_factory=list)
+    asked: list[Mapping[str, Any]] = field(default_factory=list)
+    known: dict[str, GateAnswer] = field(default_factory=dict)
+
+    def ask(self, key: Key, run: GateRun, question: Mapping[str, Any]) -> None:
+        if run.identity in self.known or self.silent:
+            return
+        self.keys.append(run.identity)
+        self.asked.append(question)
+        self.known[run.identity] = answer_of(self.answering.pop(0) if self.answering else 200, b"")
+
+    def answers(self, key: Key) -> Mapping[str, GateAnswer]:
+        return dict(self.known)
+
+    def forget(self, key: Key) -> None:
+        self.known.clear()
+
+
+@dataclass(slots=True)
 class Story:
     """One model, one operator process at a time."""
 
@@ -104,6 +133,7 @@ class Story:
     controllers: Controllers = field(init=False)
     jury: Jury = field(init=False)
     sentries: Sentries = field(default_factory=Sentries)
+    bell: Bell = field(default_factory=Bell)
     whole: bool = True
     """Whether the latest look came to its end."""
     reconciler: Reconciler = field(init=False)
@@ -117,14 +147,22 @@ class Story:
         """A new operator process."""
         self.jury.followed = None
         self.sentries.forget(self.key)
+        self.bell.forget(self.key)
+        gates = Gatekeeper(
+            self.cluster, self.bell, allowed=("https://hooks.example.com",), clock=Clock(self.cluster)
+        )
+        places = [Endpoint(name="main", url=PROMETHEUS)] if self.judged else []
         self.reconciler = Reconciler(
             kube=self.cluster,
             store=self.cluster.store,
             recorder=self.scribe,
-            judge=self.jury,
-            guards=self.sentries,
+            inquiries=Inquiries(
+                judge=self.jury,
+                guards=self.sentries,
+                gates=gates,
+                prometheuses=Prometheuses(places),
+            ),
             catalogue=builtin(),
-            prometheuses=Prometheuses([Endpoint(name="main", url=PROMETHEUS)] if self.judged else []),
             served=frozenset({"HTTPRoute"}),
             clock=Clock(self.cluster),
         )

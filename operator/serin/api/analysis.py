@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, StrictBool, StrictInt
 
-from serin.api.checks import Guard
+from serin.api.checks import Gate, Guard
 from serin.api.spelling import (
     Confidence,
     Label,
@@ -204,3 +204,6 @@ class Analysis(Spelled):
     """What is compared. Left out: errors, where the runtime counts them."""
     guards: Annotated[tuple[Guard, ...], Field(max_length=8, json_schema_extra=BY_NAME)] = ()
     """Absolute limits, for what has no counterpart on the stable side."""
+    gates: Annotated[tuple[Gate, ...], Field(max_length=8, json_schema_extra=BY_NAME)] = ()
+    """Jobs and webhooks that must succeed before a step. Under the mode Observe they are asked and waited
+    for, and what they say is shown only; under Off they are not asked."""

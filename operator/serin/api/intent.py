@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from serin.api.analysis import Analysis
-from serin.api.checks import guards_of
+from serin.api.checks import gates_of, guards_of
 from serin.api.invalid import InvalidSpec, first_fault
 from serin.api.model import ModelDeployment, Rollout, Traffic
 from serin.api.prometheus import Prometheus
@@ -61,7 +61,11 @@ def intent_of(raw: Mapping[str, Any], catalogue: Catalogue | None = None) -> Int
     guards = guards_of(asked.spec.analysis.guards, namespace=metadata.namespace, name=metadata.name)
     if isinstance(guards, InvalidSpec):
         return guards
-    return replace(_intent(asked, runtime, signals), guards=guards)
+    steps = [step.name for step in asked.spec.rollout.canary.steps]
+    gates = gates_of(asked.spec.analysis.gates, steps=steps)
+    if isinstance(gates, InvalidSpec):
+        return gates
+    return replace(_intent(asked, runtime, signals), guards=guards, gates=gates)
 
 
 def _intent(asked: ModelDeployment, runtime: Runtime, signals: tuple[SignalPolicy, ...]) -> Intent:

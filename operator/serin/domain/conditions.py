@@ -31,10 +31,19 @@ class Standing:
 
 
 SPEAKING: Final = frozenset(
-    {Reason.PAUSED, Reason.AWAITING_PROMOTION, Reason.UNDECIDED, Reason.NO_DATA, Reason.INCONCLUSIVE}
+    {
+        Reason.PAUSED,
+        Reason.AWAITING_PROMOTION,
+        Reason.AWAITING_GATE,
+        Reason.UNDECIDED,
+        Reason.NO_DATA,
+        Reason.INCONCLUSIVE,
+    }
 )
 """Holds that a waiter should see as the reason; the others belong to the state's normal course."""
-BLOCKING: Final = frozenset({Reason.PROGRESS_DEADLINE, Reason.POD_PROBLEM, Reason.ROUTER_UNAVAILABLE})
+BLOCKING: Final = frozenset(
+    {Reason.PROGRESS_DEADLINE, Reason.POD_PROBLEM, Reason.ROUTER_UNAVAILABLE, Reason.GATE_NOT_READY}
+)
 """Holds that do not end by waiting."""
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from serin.domain.analysis.guards import GuardPolicy
 from serin.domain.analysis.policy import Policy
 from serin.domain.analysis.request import LabelNames
+from serin.domain.gates import GatePolicy
 from serin.domain.names import Key, RevisionHash
 
 
@@ -128,3 +129,4 @@ class Intent:
     requests: Requests = field(default_factory=Requests)
     guards: tuple[GuardPolicy, ...] = ()
     """Not part of the policy: a changed limit acts at once, and no evidence is lost for it."""
+    gates: tuple[GatePolicy, ...] = ()

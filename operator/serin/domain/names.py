@@ -17,6 +17,8 @@ FIELD_MANAGER: Final = "serin"
 
 MODEL_LABEL: Final = "serin.dev/model"
 REVISION_LABEL: Final = "serin.dev/revision"
+GATE_LABEL: Final = "serin.dev/gate"
+"""On a Job: which gate it tries."""
 
 CONTENT_ANNOTATION: Final = "serin.dev/content"
 """Hash of what was applied last, so that an unchanged object costs no request (I8)."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from serin.domain.gates import GateAnswer
 from serin.domain.names import RevisionHash
 
 
@@ -112,6 +113,14 @@ class PodView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobView:
+    """A Job that tries a gate; `answer` is None until it has ended."""
+
+    identity: Identity
+    answer: GateAnswer | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
     """Everything seen of one ModelDeployment's children."""
 
@@ -122,3 +131,4 @@ class Observed:
     route: RouteView | None = None
     ready_endpoints: Mapping[RevisionHash, int] = field(default_factory=dict)
     pods: tuple[PodView, ...] = ()
+    jobs: Mapping[str, JobView] = field(default_factory=dict)

@@ -73,6 +73,26 @@ class Shift(Wire):
     confirmed_at: Moment | None = None
 
 
+class GateResult(StrEnum):
+    """Where a gate stands."""
+
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    SKIPPED = "Skipped"
+
+
+class GateStatus(Wire):
+    """One gate of an attempt."""
+
+    name: Name
+    step: Name = Field(description="What it stands before: a step, or promotion.")
+    tries: int = Field(ge=0, description="The try under way, or the last one.")
+    result: GateResult
+    at: Moment = Field(description="When the try began or is to begin, or its result came.")
+    message: Words | None = Field(default=None, description="What the last try that ended said.")
+
+
 class Rollout(Wire):
     """Where an attempt stands. Absent while idle.
 
@@ -114,6 +134,9 @@ class Rollout(Wire):
     pins: Annotated[list[SignalPin], Field(max_length=16)] = Field(
         default_factory=list,
         description="What the judge learnt before the comparison, never estimated again.",
+    )
+    gates: Annotated[list[GateStatus], Field(max_length=32)] = Field(
+        default_factory=list, description="What the gates of this attempt have said; none is asked twice."
     )
     reason: Words | None = Field(default=None, description="Why the attempt is being rolled back.")
 

@@ -59,9 +59,14 @@ POD: Final = Kind(name="Pod", group="", version="v1", plural="pods")
 HTTP_ROUTE: Final = Kind(
     name="HTTPRoute", group="gateway.networking.k8s.io", version="v1", plural="httproutes", optional=True
 )
+JOB: Final = Kind(name="Job", group="batch", version="v1", plural="jobs")
+CRON_JOB: Final = Kind(name="CronJob", group="batch", version="v1", plural="cronjobs", labelled=False)
+"""Read only, and only by name: what a gate's Job is made from."""
 EVENT: Final = Kind(name="Event", group="", version="v1", plural="events", labelled=False)
 
-CHILDREN: Final = (CONTROLLER_REVISION, DEPLOYMENT, SERVICE, ENDPOINT_SLICE, POD, HTTP_ROUTE)
+CHILDREN: Final = (CONTROLLER_REVISION, DEPLOYMENT, SERVICE, ENDPOINT_SLICE, POD, JOB, HTTP_ROUTE)
 """What is watched for a ModelDeployment, found by its `serin.dev/model` label."""
 
-KINDS: Final[Mapping[str, Kind]] = {kind.name: kind for kind in (MODEL_DEPLOYMENT, *CHILDREN, EVENT)}
+KINDS: Final[Mapping[str, Kind]] = {
+    kind.name: kind for kind in (MODEL_DEPLOYMENT, *CHILDREN, CRON_JOB, EVENT)
+}

@@ -29,6 +29,9 @@ LONGEST_RESTRAINT: Final = timedelta(seconds=60)
 QUIET: Final = timedelta(minutes=10)
 """After so long without an edit the next one is put back at once again."""
 
+MADE_ONCE: Final = frozenset({"Job"})
+"""Kinds that are never changed: what is there by that name is what was wanted, or is in the way."""
+
 
 class Kube(Protocol):
     """The API server's writes. Every call may be repeated; each raises `KubeError`."""
@@ -67,6 +70,7 @@ class NameTaken(Invalid):
 
     def __init__(self, request: Request, uid: str) -> None:
         cure = f"rename one of them, or hand it over with the annotation serin.dev/adopt: {uid}"
+        cure = "delete it" if request.kind in MADE_ONCE else cure
         super().__init__(request, f"{request.kind} {request.name} exists and is not Serin's; {cure}")
 
     def __str__(self) -> str:
@@ -82,6 +86,12 @@ class Applied:
     made: int
     restored: tuple[str, ...]
     wait: timedelta | None
+
+    def __add__(self, other: "Applied") -> "Applied":
+        """What came of both rounds."""
+        waits = [wait for wait in (self.wait, other.wait) if wait is not None]
+        restored = (*self.restored, *other.restored)
+        return Applied(self.made + other.made, restored, min(waits, default=None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +182,10 @@ class Applier:
         """The name is taken: by an object of ours that the watch has not shown yet, or by somebody else's."""
         found = await self._kube.get(write.kind, intent.key.namespace, write.name)
         uid = found["metadata"]["uid"]
-        if uid == intent.requests.adopt or self._is_ours(intent, found):
+        if write.kind in MADE_ONCE:
+            if self._owned(intent, found):
+                return found
+        elif uid == intent.requests.adopt or self._is_ours(intent, found):
             return await self._kube.apply(write.manifest, fence=Existing(uid))
         raise NameTaken(Request("apply", write.kind, intent.key.namespace, write.name), uid)
 
@@ -180,12 +193,19 @@ class Applier:
         """Owned by the ModelDeployment or one of its revisions; or labelled, and owned by nobody
         (backups).
         """
-        metadata = found["metadata"]
-        owners = [ref["uid"] for ref in metadata.get("ownerReferences") or () if ref.get("controller")]
+        if _owners(found):
+            return self._owned(intent, found)
+        return (found["metadata"].get("labels") or {}).get(MODEL_LABEL) == intent.key.name
+
+    def _owned(self, intent: Intent, found: Mapping[str, Any]) -> bool:
         revisions = self._store.observed(intent.key).revisions.values()
-        if owners:
-            return owners[0] in {intent.uid, *(view.identity.uid for view in revisions)}
-        return (metadata.get("labels") or {}).get(MODEL_LABEL) == intent.key.name
+        ours = {intent.uid, *(view.identity.uid for view in revisions)}
+        return any(uid in ours for uid in _owners(found))
+
+
+def _owners(found: Mapping[str, Any]) -> list[str]:
+    references = found["metadata"].get("ownerReferences") or ()
+    return [reference["uid"] for reference in references if reference.get("controller")]
 
 
 def _digest(write: Write) -> str:

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from serin.domain.gates import GateAnswer, Outcome
 from serin.domain.names import (
     CONTENT_ANNOTATION,
     EPOCH_ANNOTATION,
     FULL_HASH_ANNOTATION,
+    GATE_LABEL,
     MODEL_LABEL,
     REJECTED_ANNOTATION,
     REVISION_LABEL,
@@ -22,6 +24,7 @@ from serin.domain.names import (
 )
 from serin.domain.observed import (
     Identity,
+    JobView,
     PodView,
     RevisionView,
     RouteView,
@@ -46,7 +49,7 @@ class SliceView:
     ready: frozenset[str]
 
 
-View = RevisionView | WorkloadView | ServiceView | RouteView | PodView | SliceView
+View = RevisionView | WorkloadView | ServiceView | RouteView | PodView | SliceView | JobView
 
 
 def project(kind: str, obj: Object, *, foreign: bool = False) -> View | None:
@@ -183,6 +186,20 @@ def _ready_since(status: Mapping[str, Any]) -> datetime | None:
     return None
 
 
+def _job(obj: Object, foreign: bool) -> JobView | None:
+    if GATE_LABEL not in _labels(obj):
+        return None
+    conditions = (obj.get("status") or {}).get("conditions") or ()
+    ended = {one["type"]: one for one in conditions if one["status"] == "True"}
+    answer = None
+    if "Complete" in ended:
+        answer = GateAnswer(Outcome.SUCCEEDED, f"Job {obj['metadata']['name']} is complete")
+    elif failed := ended.get("Failed"):
+        why = ": ".join(part for part in (failed.get("reason"), failed.get("message")) if part)
+        answer = GateAnswer(Outcome.FAILED, f"Job {obj['metadata']['name']}: {why}")
+    return JobView(identity=_identity(obj, foreign), answer=answer)
+
+
 _PROJECTIONS: Final[Mapping[str, Callable[[Object, bool], View | None]]] = {
     "ControllerRevision": _controller_revision,
     "Deployment": _deployment,
@@ -190,4 +207,5 @@ _PROJECTIONS: Final[Mapping[str, Callable[[Object, bool], View | None]]] = {
     "HTTPRoute": _http_route,
     "EndpointSlice": _endpoint_slice,
     "Pod": _pod,
+    "Job": _job,
 }

@@ -22,6 +22,8 @@ class Settings:
         catalogue: Folder of rows that replace ours of the same name or join them; read at the start.
         scrape_interval: Prometheus' scrape interval of the models' pods, in seconds. Evidence is counted
             between scrapes, so too small a value sees gaps, and too large a one sees late.
+        webhook_allow: What the address of a gate's webhook may begin with: scheme, host and port, and a path
+            below which everything is allowed. None by default: users would reach what only the operator can.
         workers: Looks at once. They wait for the API server most of the time; more only press it harder.
         host: Address that metrics and probes are served on.
         http_port: Its port; 0 for any free one.
@@ -34,6 +36,7 @@ class Settings:
     prometheus_config: Path | None = None
     catalogue: Path | None = None
     scrape_interval: float = 15.0
+    webhook_allow: tuple[str, ...] = ()
     workers: int = 8
     host: str = "0.0.0.0"  # noqa: S104 - the kubelet and Prometheus call from outside the pod
     http_port: int = 8080

@@ -12,7 +12,15 @@ from math import inf
 from typing import Any, Final
 
 from serin.domain.names import FIELD_MANAGER, KIND, MODEL_LABEL, REQUEST_ANNOTATIONS, Key
-from serin.domain.observed import Observed, PodView, RevisionView, RouteView, ServiceView, WorkloadView
+from serin.domain.observed import (
+    JobView,
+    Observed,
+    PodView,
+    RevisionView,
+    RouteView,
+    ServiceView,
+    WorkloadView,
+)
 from serin.kube.client import Named
 from serin.runtime.ownership import ALWAYS_OURS, Ownership, ownership, taken
 from serin.runtime.projections import Object, SliceView, View, project
@@ -91,6 +99,7 @@ class Store:
             route=next((view for view in views if isinstance(view, RouteView)), None),
             ready_endpoints=_ready_endpoints(views),
             pods=tuple(view for view in views if isinstance(view, PodView)),
+            jobs={view.identity.name: view for view in views if isinstance(view, JobView)},
         )
 
     def keys(self) -> tuple[Key, ...]:

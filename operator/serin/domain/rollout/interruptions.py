@@ -9,6 +9,7 @@ from typing import Final
 from serin.domain.analysis.verdict import Verdict
 from serin.domain.rollout import course as to
 from serin.domain.rollout.course import Course
+from serin.domain.rollout.gating import failed_gate
 from serin.domain.rollout.limits import broken_guard
 from serin.domain.rollout.questions import crash_looping, is_retried, word_on
 from serin.domain.rollout.shape import size_of
@@ -19,6 +20,7 @@ ENDPOINT_LOSSES: Final = 3
 """The third loss of all ready endpoints in one attempt is harm (I1)."""
 
 JUDGED_STATES: Final = frozenset({State.STEPPING, State.PROMOTING})
+GATED_STATES: Final = frozenset({State.PREPARING, State.STEPPING})
 SERVING_STATES: Final = frozenset({State.STEPPING, State.PROMOTING, State.BAKING})
 
 
@@ -37,14 +39,14 @@ def _abort(world: World, course: Course, rollout: Rollout) -> Course | None:
 
 
 def _harm(world: World, course: Course, rollout: Rollout) -> Course | None:
-    """Harm in every form: by evidence, by a guard, by crash loop, by endpoints lost too often."""
+    """Harm in every form: by evidence, by a guard or a gate, by crash loop, by endpoints lost too often."""
     if rollout.state is State.ROLLING_BACK or course.stable is None:
         return None
     canary = canary_of(world.intent, rollout)
     word = word_on(world, rollout)
     if word is not None and word.verdict is Verdict.HARM and world.judged and rollout.state in JUDGED_STATES:
         return to.rolling_back(world, course, Reason.HARM, word.message)
-    if (broken := _past_a_limit(world, course, rollout)) is not None:
+    if (broken := _past_a_limit(world, course, rollout) or _refused(world, course, rollout)) is not None:
         return broken
     crashed = crash_looping(world, canary)
     if crashed is not None:
@@ -63,6 +65,15 @@ def _past_a_limit(world: World, course: Course, rollout: Rollout) -> Course | No
         return None
     name = revision_name(world.intent, canary_of(world.intent, rollout))
     return to.rolling_back(world, course, Reason.GUARD, f"{name}: {broken.sentence}")
+
+
+def _refused(world: World, course: Course, rollout: Rollout) -> Course | None:
+    """A gate has failed for good."""
+    failed = failed_gate(world, rollout) if rollout.state in GATED_STATES else None
+    if failed is None:
+        return None
+    name = revision_name(world.intent, canary_of(world.intent, rollout))
+    return to.rolling_back(world, course, Reason.GATE, f"{name}: {failed}")
 
 
 def _can_go_back(world: World, rollout: Rollout) -> bool:

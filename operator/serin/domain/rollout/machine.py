@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from serin.domain.rollout import course as to
 from serin.domain.rollout.course import Course
+from serin.domain.rollout.gating import settled
 from serin.domain.rollout.interruptions import interruption
 from serin.domain.rollout.questions import STABLE_DOWN, drain_ends, is_paused, word_on
 from serin.domain.rollout.shape import Shape, canary_pods, shape
@@ -29,6 +30,7 @@ def advance(world: World) -> Decision:
         course = replace(course, rollout=to.with_pause(rollout, paused=paused, now=world.now))
         course = to.repinned(world, course)
         course = replace(course, rollout=to.with_pins(course.attempt, word_on(world, course.attempt)))
+        course = settled(world, course)
     turn = _turn(world, course)
     if course.rollout is not None and turn.course.rollout is None:
         # What follows an attempt is decided with its end, or a waiter would see a Ready that is not meant.
@@ -61,6 +63,7 @@ def _decision(world: World, turn: Turn, made: Shape) -> Decision:
         history=course.history,
         memo=replace(world.memo, confirmed_since=None) if moved else world.memo,
         hold=turn.hold,
+        due=turn.due,
         notices=course.notices,
         look_again=timedelta(0) if moved else _look_again(world, turn),
         renewed=course.stable if returning and course.rollout and course.rollout.previous else None,

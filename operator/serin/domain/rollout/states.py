@@ -9,11 +9,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from serin.domain.gates import GateRun
 from serin.domain.intent import OnInconclusive
 from serin.domain.names import RevisionHash
 from serin.domain.rollout import course as to
 from serin.domain.rollout.course import Course
 from serin.domain.rollout.gates import STEP_GATES, WORD_GATES, first_hold
+from serin.domain.rollout.gating import ended_at, gated, names_before, skipped
 from serin.domain.rollout.questions import (
     asks_for,
     awaiting_router,
@@ -40,6 +42,7 @@ class Turn:
     raising: int = 0
     released: frozenset[RevisionHash] = frozenset()
     timers: tuple[datetime, ...] = field(default=())
+    due: GateRun | None = None
 
 
 def idle(world: World, course: Course) -> Turn:
@@ -75,10 +78,16 @@ def preparing(world: World, course: Course, rollout: Rollout) -> Turn:
         return Turn(course, hold, raising=needed, released=released, timers=timers)
     if straight:
         why = Reason.STABLE_UNAVAILABLE if down else Reason.STEPS_PASSED
-        return Turn(
-            to.promoting(world, course, Reason.REQUESTED if asked == "full" else why), released=released
-        )
+        why = Reason.REQUESTED if asked == "full" else why
+        if why in AROUND:
+            last = len(world.intent.rollout.steps)
+            course = _gates_before(world, course, last, around=AROUND[why]).course
+        return Turn(to.promoting(world, course, why), released=released)
     index = merged_step(world, rollout, rollout.step)
+    stop = _gates_before(world, course, index, around=AROUND[Reason.REQUESTED] if asked else None)
+    if stop.hold is not None:
+        return replace(stop, raising=needed, released=released)
+    course = stop.course
     # After a loss the step is taken up again, never a higher weight than was ever given (I5).
     weight = min([world.step(index).weight, *_highest(rollout)])
     return Turn(to.at_step(world, course, index, weight), released=released)
@@ -135,10 +144,18 @@ def _raise_to(world: World, course: Course, rollout: Rollout, why: Reason, *, fu
     following = rollout.step + 1
     last = full or following >= len(world.intent.rollout.steps)
     index = following if last else merged_step(world, rollout, following)
+    beyond = len(world.intent.rollout.steps) if last else index
+    stop = _gates_before(world, course, beyond, around=AROUND.get(why))
+    if stop.hold is not None:
+        return stop
+    course = stop.course
     if not world.router.widens_root():
         needed = size_of(world, rollout) if last else canary_pods(world, rollout, index)
         canary, limits = canary_of(world.intent, rollout), world.intent.rollout
         patience = limits.step_deadline + limits.progress_deadline
+        passed = ended_at(world, course.attempt, names_before(world, following, beyond))
+        if passed is not None:
+            patience = max(patience, passed - rollout.since + limits.progress_deadline)
         hold, timers = until_ready(world, rollout, revision=canary, needed=needed, patience=patience)
         course, hold = _with_stall(world, course, hold)
         if hold is not None:
@@ -146,6 +163,27 @@ def _raise_to(world: World, course: Course, rollout: Rollout, why: Reason, *, fu
     if last:
         return Turn(to.promoting(world, course, why))
     return Turn(to.at_step(world, course, index, world.step(index).weight))
+
+
+def _gates_before(world: World, course: Course, last: int, *, around: str | None) -> Turn:
+    """What the gates say to a weight of the step of that index, and to those that are passed on the way."""
+    rollout = course.attempt
+    first = rollout.step if rollout.state is State.PREPARING else rollout.step + 1
+    names = names_before(world, first, last)
+    if around is not None:
+        return Turn(skipped(world, course, names, around))
+    found = gated(world, course, names)
+    if found.hold is None:
+        return Turn(found.course)
+    course, hold = _with_stall(world, found.course, found.hold)
+    return Turn(course, hold, due=found.due)
+
+
+AROUND: Final = {
+    Reason.REQUESTED: "a person's promote went around it",
+    Reason.STABLE_UNAVAILABLE: "the stable revision does not answer",
+}
+"""Why gates are not asked, by what leads past them."""
 
 
 def promoting(world: World, course: Course, rollout: Rollout) -> Turn:
@@ -232,7 +270,7 @@ STATES: Final[dict[State, Callable[[World, Course, Rollout], Turn]]] = {
     State.BAKING: baking,
     State.ROLLING_BACK: rolling_back,
 }
-STALLING: Final = frozenset({Reason.PROGRESS_DEADLINE, Reason.POD_PROBLEM})
+STALLING: Final = frozenset({Reason.PROGRESS_DEADLINE, Reason.POD_PROBLEM, Reason.GATE_NOT_READY})
 
 
 def _with_stall(world: World, course: Course, hold: Hold | None) -> tuple[Course, Hold | None]:

@@ -5,13 +5,14 @@ anew at each look, so a crash between two writes repeats nothing and skips nothi
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from serin.domain.analysis.guards import GuardReading
 from serin.domain.analysis.policy import Mode
 from serin.domain.analysis.verdict import Assessment
+from serin.domain.gates import GateAnswer, GateRun
 from serin.domain.intent import Intent, Step
 from serin.domain.names import REVISION_LABEL, RevisionHash, child_name
 from serin.domain.observed import Observed
@@ -33,12 +34,15 @@ class Reason(StrEnum):
     PAUSED = "Paused"
     AWAITING_PROMOTION = "AwaitingPromotion"
     AWAITING_ROUTER = "AwaitingRouter"
+    AWAITING_GATE = "AwaitingGate"
+    GATE_NOT_READY = "GateNotReady"
     MINIMUM_TIME = "MinimumTime"
     UNDECIDED = "Undecided"
     NO_DATA = "NoData"
     INCONCLUSIVE = "Inconclusive"
     HARM = "Harm"
     GUARD = "Guard"
+    GATE = "Gate"
     LOST_ENDPOINTS = "LostEndpoints"
     CRASH_LOOP = "CrashLoop"
     ABORTED = "Aborted"
@@ -57,7 +61,16 @@ class Reason(StrEnum):
     WRITE_REFUSED = "WriteRefused"
 
 
-HARMFUL = frozenset({Reason.HARM, Reason.GUARD, Reason.LOST_ENDPOINTS, Reason.CRASH_LOOP, Reason.ABORTED})
+HARMFUL = frozenset(
+    {
+        Reason.HARM,
+        Reason.GUARD,
+        Reason.GATE,
+        Reason.LOST_ENDPOINTS,
+        Reason.CRASH_LOOP,
+        Reason.ABORTED,
+    }
+)
 """Away from these, traffic moves before capacity is complete (I4)."""
 REJECTING = HARMFUL | {Reason.INCONCLUSIVE}
 """These are not tried again by themselves (I9)."""
@@ -84,6 +97,7 @@ class World:
 
     Attributes:
         guards: What the guards of the attempt under way have come to.
+        answers: What tries of gates came to that are no Jobs, by their identity.
         prometheus: Whether there is a Prometheus to ask.
         runtime_pin: Name and catalogue version of the wanted revision's runtime.
         freshness: How old an assessment's last boundary may be and still raise a weight (I5).
@@ -100,6 +114,7 @@ class World:
     runtime_pin: str
     freshness: timedelta = timedelta(minutes=2)
     guards: tuple[GuardReading, ...] = ()
+    answers: Mapping[str, GateAnswer] = field(default_factory=dict)
 
     @property
     def judged(self) -> bool:
@@ -184,6 +199,7 @@ class Decision:
         weights: Traffic by revision, summing to 100 (I2); None leaves the route as it is.
         root: The revision the Service `<name>` selects; None selects all pods of the model.
         hold: What the rollout waits for.
+        due: The try of a gate that is to be under way.
         look_again: When to look again if nothing happens.
     """
 
@@ -196,6 +212,7 @@ class Decision:
     history: tuple[Finished, ...]
     memo: Memo
     hold: Hold | None = None
+    due: GateRun | None = None
     notices: tuple[Notice, ...] = ()
     look_again: timedelta | None = None
     renewed: RevisionHash | None = None
