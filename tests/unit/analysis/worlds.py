@@ -56,10 +56,13 @@ def request(
     stables: int = 4,
     windows: tuple[StepWindow, ...] | None = None,
     step: int = 0,
+    weight: float | None = None,
 ) -> TrialRequest:
-    """Canaries by name with the time they became Ready, in seconds since the rollout began."""
+    """Canaries by name with the time they became Ready, in seconds since the rollout began. Requests are not
+    held to a weight unless one is given.
+    """
     ours = {canary_pod(0): 0.0} if canaries is None else canaries
-    opened = StepWindow(step=0, weight=5, written=STARTED, settled=STARTED)
+    opened = StepWindow(step=0, weight=weight, written=STARTED, settled=STARTED)
     return TrialRequest(
         attempt=f"{CANARY}.1",
         step=step,

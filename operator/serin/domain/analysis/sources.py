@@ -66,6 +66,11 @@ class Sources:
     def __iter__(self) -> Iterator[Source]:
         return iter(self._sources.values())
 
+    @property
+    def late(self) -> int:
+        """Samples that came too late to be where their time says."""
+        return sum(source.target.late for source in self)
+
     def alive(self) -> list[Source]:
         """Those that have not missed three scrapes while others were scraped."""
         latest = max((source.target.latest or -inf for source in self), default=-inf)
@@ -90,9 +95,11 @@ class Sources:
     def _ear(self, request: TrialRequest, asked: Asked, series: Series) -> Ear | None:
         arm = series.arm or _arm(request, asked, series.labels)
         role = asked.channel.role
+        if series.native and role is Role.WITHIN:
+            role = Role.NATIVE
         if arm is None or series.native != (role is Role.NATIVE):
             return None
-        bound = _bound(series.labels)
+        bound = _bound(series.labels) if asked.bounded or series.native else None
         if asked.bounded and bound is None:
             return None
         key = self._key(series.labels, request.labels, owner=None if asked.data_plane else arm)
@@ -103,7 +110,7 @@ class Sources:
             self._scraping[key] = set(ALWAYS_OF_SCRAPING)
         if role is Role.SCRAPES:
             self._learn_scraping(key, series.labels)
-        cell = Cell(asked.channel.signal, role, arm, bound if asked.bounded else None)
+        cell = Cell(asked.channel.signal, role, arm, bound)
         if role not in (Role.SCRAPES, Role.START):
             self.heard.add(cell)
         feed_key, rest = _split(series.labels, request.labels, scraping=self._scraping[key])

@@ -84,3 +84,7 @@ class Assessment:
     message: str
     available: bool
     """Whether samples can be read at all: the AnalysisAvailable condition."""
+    late: int = 0
+    """Samples that came after their boundary was decided. They were not used for it, and a recomputation may
+    differ.
+    """

@@ -1,0 +1,81 @@
+"""Every sentence that a person reads of a judgement: a fact with the numbers it rests on, never an action.
+
+`judge` decides which is said, and its names for what is in the way are the conditions' reasons.
+"""
+
+from math import log
+
+from serin.domain.analysis.counters import Arm
+from serin.domain.analysis.evidence import ArmCounts
+from serin.domain.analysis.ledger import LONE_POD_RATIO, Ledger
+from serin.domain.analysis.request import TrialRequest
+from serin.domain.analysis.split import RECENT, SETTLING, Split
+
+
+def name(request: TrialRequest, arm: Arm) -> str:
+    """What an arm is called."""
+    return request.canary if arm is Arm.CANARY else request.stable
+
+
+def harm(request: TrialRequest, ledger: Ledger, *, canaries: int) -> str:
+    """What was found to be harmful."""
+    head = f"{compared(request, ledger.signal.name, ledger.canary, ledger.stable)} in the same time"
+    points = 100 * ((ledger.canary.share or 0.0) - (ledger.stable.share or 0.0))
+    if ledger.ratio is None:
+        return f"{head}: {points:.1f} points more"
+    allowed = ledger.signal.max_ratio if canaries > 1 else max(LONE_POD_RATIO, ledger.signal.max_ratio)
+    return f"{head}: {ledger.ratio:.1f} times as often, {allowed:g} allowed"
+
+
+def score(request: TrialRequest, ledger: Ledger) -> str:
+    """How it stands at this step."""
+    return compared(request, ledger.signal.name, ledger.step_canary, ledger.step_stable)
+
+
+def compared(request: TrialRequest, signal: str, canary: ArmCounts, stable: ArmCounts) -> str:
+    """Both arms' counts."""
+    ours = f"{canary.bad:,.0f} bad of {canary.requests:,.0f} on {request.canary}"
+    return f"{signal}: {ours}, {stable.bad:,.0f} of {stable.requests:,.0f} on {request.stable}"
+
+
+def outlook(request: TrialRequest, ledger: Ledger, *, boundary: float) -> str:
+    """What an undecided signal waits for, and about how long at the present pace."""
+    if ledger.step != request.step:
+        return "nothing counted at this step's weight yet"
+    served, wanted = ledger.step_canary.requests, ledger.promotion.min_requests
+    if not ledger.leans_safe:
+        return f"more often than {ledger.promotion.max_ratio:g} times the stable's share so far"
+    since = [w.settled for w in request.windows if w.step == ledger.step and w.settled is not None]
+    elapsed = boundary - max(since[-1] if since else 0.0, ledger.began)
+    needed = -log(1 - ledger.promotion.confidence)
+    lacking = max(
+        wanted / served - 1 if served else 0.0,
+        needed / ledger.log_safety - 1 if ledger.log_safety > 0.1 else 0.0,
+    )
+    if ledger.log_safety < needed and ledger.log_safety <= 0.1:
+        return "too few requests to tell"
+    return f"safe in about {duration(lacking * elapsed)}"
+
+
+def mismatch(request: TrialRequest, split: Split, weight: float) -> str:
+    """What the router sends instead of what it confirmed."""
+    found = "no requests at all" if split.share is None else f"{split.share:.1%} of the requests"
+    return f"{request.canary} gets {found}, where the router has confirmed {weight:g} %"
+
+
+def unproven(split: Split) -> str:
+    """How long until the router's word has been tried."""
+    left = SETTLING + RECENT - split.waited
+    return f"the router's weight is tried for {left} more scrape{'s' if left > 1 else ''}"
+
+
+def late(samples: int) -> str:
+    """Why reading everything again may give another number."""
+    if samples == 1:
+        return "1 sample came too late to count: read again, it would"
+    return f"{samples:,} samples came too late to count: read again, they would"
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it."""
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{max(seconds, 1):.0f} s"
