@@ -72,10 +72,9 @@ async def prometheus(
     (folder / "prometheus.yml").write_text("{}")
     text = folder / "history.om"
     text.write_text("\n".join([*history(), "# EOF", ""]))
-    command = [program.with_name("promtool"), "tsdb", "create-blocks-from", "openmetrics"]
-    done = await asyncio.create_subprocess_exec(
-        *command, text, folder / "data", stdout=asyncio.subprocess.DEVNULL
-    )
+    command = ("tsdb", "create-blocks-from", "openmetrics", text, folder / "data")
+    promtool, quiet = program.with_name("promtool"), asyncio.subprocess.DEVNULL
+    done = await asyncio.create_subprocess_exec(promtool, *command, stdout=quiet)
     assert await done.wait() == 0
     async with over(folder, listen, "--storage.tsdb.retention.time=100y"), aiohttp.ClientSession() as session:
         yield PrometheusClient(session, f"http://{listen}")
