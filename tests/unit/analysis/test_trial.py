@@ -14,6 +14,7 @@ from tests.unit.analysis.worlds import (
     STARTED,
     World,
     always,
+    behind_proxy,
     canary_pod,
     cut,
     errors,
@@ -285,12 +286,3 @@ def by_endpoint(channel: Channel, one: Series) -> list[Series]:
     if channel.role is Role.SCRAPES:
         return [one]
     return [Series({**one.labels, "endpoint": path}, one.samples) for path in ("/predict", "/explain")]
-
-
-def behind_proxy(series: Series) -> Series:
-    backend = series.labels["pod"][: -len("-7b8c-00000")]
-    labels = {"namespace": "gateways", "pod": "envoy-0", "instance": "10.0.0.9:9901", "job": "envoy"}
-    which = {"of": series.labels["pod"], "code": series.labels["code"]}
-    # One proxy is scraped at one moment: the pods' own phases are rounded away.
-    samples = tuple((float(round(t / 15) * 15), v) for t, v in series.samples)
-    return Series(labels | which | {"envoy_cluster_name": f"route/ml/{backend}"}, samples)

@@ -14,6 +14,7 @@ from serin.domain.analysis.ledger import Ledger
 from serin.domain.analysis.policy import Promotion, SignalPolicy
 from serin.domain.analysis.tallies import Counted, Reader
 from serin.domain.analysis.verdict import Pin
+from serin.domain.analysis.warming import Warming
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +42,18 @@ class Comparison:
         self.signal = signal
         self.reader = Reader(signal)
         self.ledger: Ledger | None = None
+        self.warming: Warming | None = None
         self._promotion = promotion
         self._interval = interval
         self._pin = pin
         self._past = NOTHING
         self._history: deque[Block] = deque(maxlen=max(1, round(LONGEST_HISTORY / interval)))
         self._recent = Recent()
+
+    @property
+    def fails_at_once(self) -> bool:
+        """Whether pods fail altogether while they warm up."""
+        return self.warming is not None and bool(self.warming.catastrophic)
 
     @property
     def shares_an_incident(self) -> bool:
@@ -75,14 +82,32 @@ class Comparison:
         self.ledger = self.ledger.at_step(step).advanced(both, start=start, lone_pod=lone_pod)
         self._recent.add(start, both)
 
+    def warm(self, seen: Seen, *, start: float) -> None:
+        """After an interval, before it is learnt or compared: what the pods did that are warming up.
+
+        Of a distribution nothing is asked so early: a cold model is slow, and its scores are the same.
+        """
+        if seen.warming is None or self.signal.is_distribution:
+            self.warming = None
+            return
+        both = Interval(seen.warming, seen.stable)
+        if not both.comparable:
+            return
+        if self.warming is None:
+            past, phi = (self.ledger.past, self.ledger.phi) if self.ledger else (self._past, self._phi())
+            self.warming = Warming.begin(began=start, past=past, phi=phi)
+        self.warming = self.warming.advanced(both, start=start)
+
+    def _phi(self) -> float:
+        return self._pin.phi if self._pin else dispersion(tuple(self._history), interval=self._interval)
+
     def _opened(self, start: float, step: int) -> Ledger:
-        phi = 1.0 if self._pin else dispersion(tuple(self._history), interval=self._interval)
         ledger = Ledger.open(
             self.signal,
             self._promotion,
             began=start,
             past=self._past,
-            phi=phi,
+            phi=self._phi(),
             step=step,
             pin=self._pin,
         )

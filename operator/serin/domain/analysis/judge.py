@@ -12,10 +12,12 @@ from typing import Final
 from serin.domain.analysis import words
 from serin.domain.analysis.counters import Arm, Cell, Role
 from serin.domain.analysis.evidence import NOTHING, ArmCounts
+from serin.domain.analysis.ledger import Ledger
 from serin.domain.analysis.policy import SignalPolicy
 from serin.domain.analysis.sight import Sight
 from serin.domain.analysis.sources import MOST_SERIES
 from serin.domain.analysis.verdict import Assessment, Counts, SignalAssessment, Verdict
+from serin.domain.analysis.warming import Warming
 
 STALE_INTERVALS: Final = 6
 """Intervals after which the last decided boundary is too old to promote on (I5)."""
@@ -58,7 +60,7 @@ def assess(sight: Sight, *, now: float) -> Assessment:
     """The verdict on what is in sight."""
     signals = tuple(_signal(sight, signal) for signal in sight.request.policy.signals)
     if sight.harmed is not None:
-        sentence = words.harm(sight.request, sight.harmed.ledger, canaries=sight.canaries)
+        sentence = words.harm(sight.request, sight.harmed, canaries=sight.canaries)
         return _assessment(sight, Verdict.HARM, signals, str(Verdict.HARM), sentence)
     if (hold := first_hold(sight, now=now)) is not None:
         return _assessment(sight, Verdict.NO_DATA, signals, hold.reason, _with_time(sight, hold, now))
@@ -171,25 +173,32 @@ def _signal(sight: Sight, signal: SignalPolicy) -> SignalAssessment:
     request = sight.request
     deciding = sight.harmed is not None and sight.harmed.signal == signal.name
     harmed = sight.harmed if deciding else sight.tried.get(signal.name)
-    ledger = harmed.ledger if harmed else sight.ledgers.get(signal.name)
-    hold = _signal_hold(sight, signal)
     if harmed:
-        verdict, note = Verdict.HARM, words.harm(request, harmed.ledger, canaries=sight.canaries)
-    elif sight.left_out(signal):
-        verdict, note = Verdict.NO_DATA, f"{signal.name}: no series on either side, left out"
-    elif ledger is None or hold is not None:
-        verdict, note = Verdict.NO_DATA, hold.message if hold else ""
-    elif ledger.safe and ledger.step == request.step:
-        verdict, note = Verdict.SAFE, f"{words.score(request, ledger)}: safe"
-    else:
-        outlook = words.outlook(request, ledger, boundary=sight.boundary or 0.0)
-        verdict, note = Verdict.UNDECIDED, f"{words.score(request, ledger)}: {outlook}"
+        return _told(signal, Verdict.HARM, harmed.found, words.harm(request, harmed, canaries=sight.canaries))
+    ledger, hold = sight.ledgers.get(signal.name), _signal_hold(sight, signal)
+    if sight.left_out(signal):
+        return _told(signal, Verdict.NO_DATA, None, f"{signal.name}: no series on either side, left out")
+    if ledger is None or hold is not None:
+        return _told(signal, Verdict.NO_DATA, ledger, hold.message if hold else "")
+    score = words.score(request, ledger)
+    if ledger.safe and ledger.step == request.step:
+        return _told(signal, Verdict.SAFE, ledger, f"{score}: safe")
+    outlook = words.outlook(request, ledger, boundary=sight.boundary or 0.0)
+    return _told(signal, Verdict.UNDECIDED, ledger, f"{score}: {outlook}")
+
+
+def _told(
+    signal: SignalPolicy, verdict: Verdict, found: Ledger | Warming | None, note: str
+) -> SignalAssessment:
+    """A verdict with the numbers it rests on."""
+    ledger = found if isinstance(found, Ledger) else None
+    evidence = found.log_value if isinstance(found, Warming) else ledger.log_harm if ledger else 0.0
     return SignalAssessment(
         name=signal.name,
         verdict=verdict,
-        canary=_counts(ledger.canary if ledger else NOTHING),
-        stable=_counts(ledger.stable if ledger else NOTHING),
-        log_evidence=float(ledger.log_harm) if ledger else 0.0,
+        canary=_counts(found.canary if found else NOTHING),
+        stable=_counts(found.stable if found else NOTHING),
+        log_evidence=float(evidence),
         log_safety=float(ledger.log_safety) if ledger else 0.0,
         ratio=ledger.ratio if ledger else None,
         note=note,

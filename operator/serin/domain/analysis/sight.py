@@ -8,6 +8,7 @@ from serin.domain.analysis.ledger import Ledger
 from serin.domain.analysis.policy import SignalPolicy
 from serin.domain.analysis.request import StepWindow, TrialRequest
 from serin.domain.analysis.split import Split
+from serin.domain.analysis.warming import Warming
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class Harmed:
 
     boundary: float
     signal: str
-    ledger: Ledger
+    found: Ledger | Warming
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -129,6 +129,8 @@ class Trial:
         astray = self._split is not None and bool(self._split.mismatch)
         for comparison in self._comparisons:
             seen = self._seen(comparison, grown)
+            if window is not None and not astray:
+                comparison.warm(seen, start=start)
             if window is not None and not astray and _both(seen):
                 lone_pod = self._canary_pods(start) <= 1
                 comparison.compare(seen, start=start, step=window.step, lone_pod=lone_pod)
@@ -215,21 +217,31 @@ class Trial:
     def _look_for_harm(self, boundary: float) -> None:
         limit = -log(self.request.policy.max_false_rollback_rate)
         for one in self._comparisons:
-            name, ledger = one.signal.name, one.ledger
-            if one.signal.dry_run and ledger and name not in self._tried and ledger.log_harm >= limit:
-                self._tried[name] = Harmed(boundary, name, ledger)
+            if one.signal.dry_run and one.signal.name not in self._tried:
+                if one.warming is not None and one.fails_at_once:
+                    self._tried[one.signal.name] = Harmed(boundary, one.signal.name, one.warming)
+                elif one.ledger is not None and one.ledger.log_harm >= limit:
+                    self._tried[one.signal.name] = Harmed(boundary, one.signal.name, one.ledger)
+        if self._harmed is None:
+            self._harmed = self._harm_of_all(boundary, limit)
+
+    def _harm_of_all(self, boundary: float, limit: float) -> Harmed | None:
+        """The weighted mean of all signals' evidence, whatever depends on what, or a catastrophe in one."""
         judged = [one for one in self._comparisons if not one.signal.dry_run]
-        if self._harmed or not any(one.ledger for one in judged):
-            return
+        for one in judged:
+            if one.warming is not None and one.fails_at_once:
+                return Harmed(boundary, one.signal.name, one.warming)
+        if not any(one.ledger for one in judged):
+            return None
         total = sum(one.signal.importance for one in judged)
         evidence = [
             log(one.signal.importance / total) + (one.ledger.log_harm if one.ledger else 0.0)
             for one in judged
         ]
-        if log_sum(evidence) >= limit:
-            _, worst = max(zip(evidence, judged, strict=True), key=lambda pair: pair[0])
-            if worst.ledger is not None:
-                self._harmed = Harmed(boundary, worst.signal.name, worst.ledger)
+        if log_sum(evidence) < limit:
+            return None
+        _, worst = max(zip(evidence, judged, strict=True), key=lambda pair: pair[0])
+        return Harmed(boundary, worst.signal.name, worst.ledger) if worst.ledger else None
 
     def _sight(self) -> Sight:
         boundary, alive = self._boundary, self._sources.alive()

@@ -9,7 +9,9 @@ from serin.domain.analysis.counters import Arm
 from serin.domain.analysis.evidence import ArmCounts
 from serin.domain.analysis.ledger import LONE_POD_RATIO, Ledger
 from serin.domain.analysis.request import TrialRequest
+from serin.domain.analysis.sight import Harmed
 from serin.domain.analysis.split import RECENT, SETTLING, Split
+from serin.domain.analysis.warming import FORGIVEN_INCREASE, Warming
 
 
 def name(request: TrialRequest, arm: Arm) -> str:
@@ -17,14 +19,17 @@ def name(request: TrialRequest, arm: Arm) -> str:
     return request.canary if arm is Arm.CANARY else request.stable
 
 
-def harm(request: TrialRequest, ledger: Ledger, *, canaries: int) -> str:
+def harm(request: TrialRequest, harmed: Harmed, *, canaries: int) -> str:
     """What was found to be harmful."""
-    head = f"{compared(request, ledger.signal.name, ledger.canary, ledger.stable)} in the same time"
-    points = 100 * ((ledger.canary.share or 0.0) - (ledger.stable.share or 0.0))
-    if ledger.ratio is None:
+    found = harmed.found
+    head = f"{compared(request, harmed.signal, found.canary, found.stable)} in the same time"
+    points = 100 * ((found.canary.share or 0.0) - (found.stable.share or 0.0))
+    if isinstance(found, Warming):
+        return f"{head}, while warming up: {points:.1f} points more, {100 * FORGIVEN_INCREASE:g} allowed then"
+    if found.ratio is None:
         return f"{head}: {points:.1f} points more"
-    allowed = ledger.signal.max_ratio if canaries > 1 else max(LONE_POD_RATIO, ledger.signal.max_ratio)
-    return f"{head}: {ledger.ratio:.1f} times as often, {allowed:g} allowed"
+    allowed = found.signal.max_ratio if canaries > 1 else max(LONE_POD_RATIO, found.signal.max_ratio)
+    return f"{head}: {found.ratio:.1f} times as often, {allowed:g} allowed"
 
 
 def score(request: TrialRequest, ledger: Ledger) -> str:
