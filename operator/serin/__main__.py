@@ -25,8 +25,9 @@ from serin.runtime.settings import Settings
 from serin.runtime.sweeper import StalledWatch
 from serin.runtime.telemetry import log_to
 from serin.workbench import replaying
+from serin.workbench.simulation import command as simulating
 
-WORKBENCH: Final = (replaying,)
+WORKBENCH: Final = (replaying, simulating)
 """Each registers its arguments, and as `act` what is done with them."""
 LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 

@@ -5,7 +5,7 @@ the interval in which a weight changes counts for nobody, and safety is asked fo
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import Enum
 from math import inf, log
 from typing import Final
@@ -15,6 +15,7 @@ import numpy as np
 from serin.domain.analysis.evidence import ArmCounts, Interval
 from serin.domain.analysis.ledger import Ledger
 from serin.domain.analysis.policy import Counter, Promotion, SignalPolicy
+from serin.domain.analysis.warming import Warming
 from serin.workbench.simulation.estimates import Floats
 from serin.workbench.simulation.rows import Chosen, kept, mixed
 from serin.workbench.simulation.traffic import INTERVAL, Rows, World
@@ -128,6 +129,27 @@ def judged(ledger: Ledger, seen: Interval, counted: Chosen, *, start: float, lon
     return ledger.advanced(compared, start=start, lone_pod=lone_pod).learned(_times(seen.stable, 1 - part))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _UnderWay:
+    """Those rollouts that have not ended, a row each.
+
+    Attributes:
+        rows: Their places among all.
+        step: The step each stands at, and when its weight was written.
+        counts_from: The first interval that counts at that weight.
+        past, phi: What is known of the stable.
+    """
+
+    rows: Rows
+    step: Rows
+    since: Floats
+    counts_from: Rows
+    past: ArmCounts
+    phi: Floats
+    warming: Warming | None = None
+    ledger: Ledger | None = None
+
+
 class _Rollouts:
     """Those that are still under way, and what became of all."""
 
@@ -136,78 +158,83 @@ class _Rollouts:
         self._weights = np.array([step.weight / 100 for step in rules.steps])
         self._minimum = np.array([step.min_seconds for step in rules.steps])
         before = world.before()
-        self._past, self._phi = before.past, before.phi
-        self._ledger: Ledger | None = None
-        self._rows: Rows = np.arange(runs)
-        self._step = np.zeros(runs, dtype=np.intp)
-        self._since = np.zeros(runs)
-        self._counts_from = np.full(runs, round(rules.warm_up / INTERVAL))
+        self._now = _UnderWay(
+            rows=np.arange(runs),
+            step=np.zeros(runs, dtype=np.intp),
+            since=np.zeros(runs),
+            counts_from=np.full(runs, round(rules.warm_up / INTERVAL)),
+            past=before.past,
+            phi=before.phi,
+        )
         self._turns = 0
         names = ("harmed", "first_safe", "promoted", "fewest")
         self.outcomes = Outcomes(served=np.zeros(runs), **{name: np.full(runs, inf) for name in names})
 
     def advance(self, number: int, *, matters: bool) -> None:
         """One more interval of all that are under way."""
-        seen = self._world.interval(number, self._weights[self._step], self._rows)
-        self.outcomes.served[self._rows] += matters * seen.canary.bad
-        counted = number >= self._counts_from
-        if self._ledger is None and not counted.any():
-            self._past = self._past + seen.stable
-            return
-        self._judge(seen, counted, start=number * INTERVAL)
-        self._decide(number, counted)
+        now = self._now
+        seen = self._world.interval(number, self._weights[now.step], now.rows)
+        self.outcomes.served[now.rows] += matters * seen.canary.bad
+        counted = number >= now.counts_from
+        if now.ledger is None and not counted.any():
+            self._warm_up(seen, number)
+        else:
+            ledger = self._judge(seen, counted, start=number * INTERVAL)
+            self._decide(ledger, counted, number)
 
     def go_on(self, until: Until) -> bool:
         """Drop the rollouts that have ended; whether any is left."""
-        outcomes, rows = self.outcomes, self._rows
+        outcomes, rows = self.outcomes, self._now.rows
         ended = np.isfinite(outcomes.harmed[rows])
         if until is not Until.HARM:
             last = outcomes.first_safe if until is Until.FIRST_STEP else outcomes.promoted
             ended |= np.isfinite(last[rows])
         if ended.mean() > _WORTH_DROPPING or ended.all():
-            left = np.flatnonzero(~ended)
-            self._ledger = kept(self._ledger, left, of=len(rows))
-            self._rows, self._step = rows[left], self._step[left]
-            self._since, self._counts_from = self._since[left], self._counts_from[left]
-        return len(self._rows) > 0
+            self._now = kept(self._now, np.flatnonzero(~ended), of=len(rows))
+        return len(self._now.rows) > 0
 
-    def _judge(self, seen: Interval, counted: Chosen, *, start: float) -> None:
-        if self._ledger is None:
-            self._ledger = Ledger.open(
-                self._rules.signal,
-                self._rules.promotion,
-                began=start,
-                past=self._past,
-                phi=self._phi,
-                step=0,
-            )
-        self._ledger = judged(self._ledger, seen, counted, start=start, lone_pod=self._rules.lone_pod)
+    def _warm_up(self, seen: Interval, number: int) -> None:
+        """The canary is cold: only a catastrophe counts, and the stable tells what to expect."""
+        now, start = self._now, number * INTERVAL
+        warming = now.warming or Warming.begin(began=start, past=now.past, phi=now.phi)
+        warming = warming.advanced(seen, start=start)
+        self._now = replace(now, warming=warming, past=now.past + seen.stable)
+        _first(self.outcomes.harmed, now.rows[warming.catastrophic], start + INTERVAL)
 
-    def _decide(self, number: int, counted: Chosen) -> None:
-        ledger, rows, end = self._ledger, self._rows, (number + 1) * INTERVAL
-        if ledger is None:
-            return
-        outcomes = self.outcomes
+    def _judge(self, seen: Interval, counted: Chosen, *, start: float) -> Ledger:
+        now, rules = self._now, self._rules
+        ledger = now.ledger or Ledger.open(
+            rules.signal, rules.promotion, began=start, past=now.past, phi=now.phi, step=0
+        )
+        ledger = judged(ledger, seen, counted, start=start, lone_pod=rules.lone_pod)
+        self._now = replace(now, ledger=ledger)
+        return ledger
+
+    def _decide(self, ledger: Ledger, counted: Chosen, number: int) -> None:
+        now, outcomes, end = self._now, self.outcomes, (number + 1) * INTERVAL
+        rows, step = now.rows, now.step
         limit = -log(self._rules.max_false_rollback_rate)
         _first(outcomes.harmed, rows[self._rules.evidence(ledger) >= limit], end)
         safe = ledger.safe & counted & ~np.isfinite(outcomes.harmed[rows])
-        _first(outcomes.first_safe, rows[safe & (self._step == 0)], end)
-        ready = safe & (end - self._since >= self._minimum[self._step])
-        ready &= ~np.isfinite(outcomes.promoted[rows])
+        _first(outcomes.first_safe, rows[safe & (step == 0)], end)
+        ready = safe & (end - now.since >= self._minimum[step]) & ~np.isfinite(outcomes.promoted[rows])
         requests = np.where(ready, ledger.step_canary.requests, inf)
         outcomes.fewest[rows] = np.minimum(outcomes.fewest[rows], requests)
-        last = self._step == len(self._weights) - 1
+        last = step == len(self._weights) - 1
         _first(outcomes.promoted, rows[ready & last], end)
-        self._raise_weights(ready & ~last, number)
+        if (moving := ready & ~last).any():
+            self._raise_weights(ledger, moving, number)
 
-    def _raise_weights(self, moving: Chosen, number: int) -> None:
-        if self._ledger is None or not moving.any():
-            return
+    def _raise_weights(self, ledger: Ledger, moving: Chosen, number: int) -> None:
+        now = self._now
         self._turns += 1
-        self._ledger = mixed(moving, self._ledger.at_step(self._turns), self._ledger)
-        self._step = self._step + moving
-        self._since = np.where(moving, (number + 2) * INTERVAL, self._since)
-        self._counts_from = np.where(moving, number + 1 + LAG, self._counts_from)
+        self._now = replace(
+            now,
+            ledger=mixed(moving, ledger.at_step(self._turns), ledger),
+            step=now.step + moving,
+            since=np.where(moving, (number + 2) * INTERVAL, now.since),
+            counts_from=np.where(moving, number + 1 + LAG, now.counts_from),
+        )
 
 
 def _first(times: Floats, rows: Rows, now: float) -> None:
