@@ -31,7 +31,7 @@ def trial_request(world: World, decision: Decision, *, interval: float) -> Trial
         stable=revision_name(world.intent, decision.stable),
         canary=revision_name(world.intent, canary),
         pods=tuple(_times(pod, arms[pod.revision]) for pod in world.observed.pods if pod.revision in arms),
-        windows=tuple(_window(rollout, shift) for shift in rollout.shifts),
+        windows=tuple(_window(world, rollout, shift) for shift in rollout.shifts),
         started=rollout.analysis_start.timestamp(),
         interval=interval,
         pins={pin.name: Pin(phi=float(pin.phi), usual=float(pin.usual)) for pin in rollout.pins},
@@ -42,12 +42,15 @@ def _times(pod: PodView, arm: Arm) -> PodTimes:
     return PodTimes(name=pod.name, arm=arm, ready=pod.ready_since.timestamp() if pod.ready_since else None)
 
 
-def _window(rollout: Rollout, shift: Shift) -> StepWindow:
+def _window(world: World, rollout: Rollout, shift: Shift) -> StepWindow:
+    """A change of weight. Where pods are the router, each connection goes where it may, and stays there while
+    pods come and go: nobody can say what share of requests that should be.
+    """
     latest = shift is rollout.shifts[-1]
     confirmed = rollout.confirmed_at if latest else shift.confirmed_at
     return StepWindow(
         step=shift.step,
-        weight=shift.weight,
+        weight=None if world.router.widens_root() else shift.weight,
         written=shift.at.timestamp(),
         settled=(confirmed + PROPAGATION).timestamp() if confirmed else None,
     )
