@@ -130,11 +130,17 @@ async def test_a_scrape_counts_the_logged_requests_and_no_other(
                 await answer.read()
         lines = await metrics(http, server)
 
-    (log,) = tmp_path.glob("v1-*.*.log")
-    assert [line.split()[2] for line in log.read_text().splitlines()] == [*["model", "fallback"] * 2, "model"]
-    assert f'model_log_lines{{run="{log.stem}"}} 5.0' in lines
+    run, outcomes = logged(tmp_path)
+    assert outcomes == ["model", "fallback", "model", "fallback", "model"]
+    assert f'model_log_lines{{run="{run}"}} 5.0' in lines
     assert 'app_predictions_total{outcome="fallback"} 2.0' in lines
     assert "app_score_count 3.0" in lines
+
+
+def logged(folder: Path) -> tuple[str, list[str]]:
+    """The only run's name, and its outcomes."""
+    (log,) = folder.glob("v1-*.*.log")
+    return log.stem, [line.split()[2] for line in log.read_text().splitlines()]
 
 
 @pytest.mark.parametrize(

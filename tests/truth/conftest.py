@@ -1,0 +1,23 @@
+"""The play, once for all that is asked about it."""
+
+import asyncio
+import os
+
+import pytest
+
+from tests.cluster.binaries import Missing
+from tests.cluster.prometheus import find_prometheus
+from tests.truth.play import Played, play
+
+
+@pytest.fixture(scope="session")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
+    """What came of the play; where Prometheus cannot be had there is none."""
+    try:
+        find_prometheus()
+    except Missing as missing:
+        if os.environ.get("CI"):
+            pytest.fail(str(missing), pytrace=False)
+        pytest.skip(str(missing))
+    with asyncio.Runner() as runner:
+        return runner.run(play(tmp_path_factory.mktemp("truth")))
