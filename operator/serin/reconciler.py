@@ -110,6 +110,11 @@ class Reconciler:
         self._reporter = Reporter(kube, store, recorder=recorder, clock=clock)
         self._kept: dict[Key, _Kept] = {}
 
+    @property
+    def ended(self) -> Mapping[tuple[str, str], int]:
+        """Attempts that ended since the start, by result and reason."""
+        return self._reporter.ended
+
     async def reconcile(self, key: Key) -> float | None:
         """Do what is due for a key; seconds until it wants to be looked at again, None for no earlier event.
 

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from serin.domain.analysis.policy import Mode
-from serin.domain.analysis.verdict import Assessment, SignalAssessment
 from serin.domain.conditions import (
     BLOCKING,
     SPEAKING,
@@ -15,16 +13,14 @@ from serin.domain.conditions import (
     conditions,
     standing,
 )
+from serin.domain.findings import AVAILABLE, analysis_available, analysis_status
 from serin.domain.names import MODEL_LABEL, REVISION_LABEL, RevisionHash
 from serin.domain.rollout.limits import with_guards
-from serin.domain.rollout.record import counted
 from serin.domain.rollout.world import Decision, World, canary_of, revision_name
 from serin.domain.status import (
-    AnalysisStatus,
     Condition,
     Resolved,
     RevisionStatus,
-    SignalStatus,
     State,
     Status,
 )
@@ -52,14 +48,14 @@ def status_of(world: World, decision: Decision, row: Standing | None = None) -> 
         stable=_revision(world, decision, stable, weights) if stable else None,
         canary=_revision(world, decision, canary, weights) if canary else None,
         rollout=decision.rollout,
-        analysis=with_guards(world, decision, _analysis(world, decision)),
+        analysis=with_guards(world, decision, analysis_status(world, decision)),
         rejected=list(decision.rejected),
         history=list(decision.history),
         conditions=conditions(
             Look(now=world.now, generation=intent.generation, before=world.status.conditions),
             row,
             available=availability(world, stable),
-            analysis=_analysis_available(world, decision),
+            analysis=analysis_available(world, decision),
         ),
     )
 
@@ -67,7 +63,7 @@ def status_of(world: World, decision: Decision, row: Standing | None = None) -> 
 def refused_status(status: Status, row: Standing, *, generation: int, now: datetime) -> Status:
     """The same status for a spec that cannot be followed, where no decision could be made."""
     look = Look(now=now, generation=generation, before=status.conditions)
-    known, analysis = look.known("Available"), look.known("AnalysisAvailable")
+    known, analysis = look.known("Available"), look.known(AVAILABLE)
     return status.model_copy(
         update={
             "observed_generation": generation,
@@ -177,59 +173,3 @@ def _url(world: World) -> str:
         return f"http://{hosts[0]}{gateway.path}"
     port = "" if world.intent.service_port == 80 else f":{world.intent.service_port}"
     return f"http://{key.name}.{key.namespace}.svc{port}"
-
-
-def _analysis(world: World, decision: Decision) -> AnalysisStatus | None:
-    word = _word(world, decision)
-    if word is None:
-        return world.status.analysis
-    return AnalysisStatus(verdict=word.verdict.value, signals=[_signal(signal) for signal in word.signals])
-
-
-def _signal(signal: SignalAssessment) -> SignalStatus:
-    return SignalStatus(
-        name=signal.name,
-        verdict=signal.verdict.value,
-        canary=counted(signal.canary),
-        stable=counted(signal.stable),
-        ratio=f"{signal.ratio:.3g}" if signal.ratio is not None else None,
-        evidence=figure_of_log(signal.log_evidence),
-        note=signal.note[:1024] or None,
-    )
-
-
-def figure_of_log(logarithm: float) -> str:
-    """An e-value from its natural logarithm, to three digits, whatever its size."""
-    exponent = logarithm / 2.302585092994046
-    if abs(exponent) < 5:
-        return f"{10**exponent:.3g}"
-    return f"1e{exponent:+.0f}"
-
-
-def _word(world: World, decision: Decision) -> Assessment | None:
-    word, rollout = world.assessment, decision.rollout
-    if word is None or rollout is None:
-        return None
-    return word if (word.attempt, word.policy_hash) == (rollout.attempt, rollout.policy_hash) else None
-
-
-def _analysis_available(world: World, decision: Decision) -> tuple[str, str, str] | None:
-    if world.intent.analysis.mode is Mode.OFF:
-        return "False", "Off", "analysis is switched off; steps advance on readiness and time"
-    if not world.prometheus:
-        return "False", "NotConfigured", "no Prometheus is configured; steps advance on readiness and time"
-    word = _word(world, decision)
-    if word is not None:
-        return (
-            ("True", "SamplesReadable", "samples are read from Prometheus")
-            if word.available
-            else (
-                "False",
-                word.reason,
-                word.message,
-            )
-        )
-    known = next((entry for entry in world.status.conditions if entry.type == "AnalysisAvailable"), None)
-    if known is None or known.reason in ("Off", "NotConfigured"):
-        return None
-    return known.status, known.reason, known.message

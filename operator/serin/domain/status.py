@@ -20,9 +20,16 @@ Moment = Annotated[datetime, PlainSerializer(_seconds, return_type=str, when_use
 """An aware time, written to the second as Kubernetes does."""
 Name = Annotated[str, Field(max_length=253)]
 Words = Annotated[str, Field(max_length=1024)]
+Query = Annotated[str, Field(max_length=6144)]
+"""Up to six selectors of a user's own, twice the names of both revisions' pods in each."""
 Url = Annotated[str, Field(max_length=1536)]
 Figure = Annotated[str, Field(max_length=32)]
 """A number as text: the API has no floats."""
+
+_QUERY = (
+    "What a person can ask Prometheus to see the numbers by pod; warm-ups and changes of weight, which the "
+    "judge leaves out, are in them."
+)
 
 
 class Wire(BaseModel):
@@ -176,7 +183,9 @@ class SignalStatus(Wire):
     )
     evidence: Figure = Field(description="How strongly the data speak for harm; 1 says nothing.")
     dry_run: bool | None = Field(default=None, description="Shown only, never acted on.")
-    note: Words | None = None
+    note: Words | None = Field(default=None, description="What that means, and what is to be expected.")
+    window: Words | None = Field(default=None, description="The time the numbers are from.")
+    query: Query | None = Field(default=None, description=_QUERY)
 
 
 class GuardStatus(Wire):
@@ -216,8 +225,10 @@ class Rejection(Wire):
     ratio_upper: Figure | None = None
     canary: CountsStatus | None = None
     stable: CountsStatus | None = None
+    since: Moment | None = Field(default=None, description="As that of a signal.")
+    evidence: Figure | None = Field(default=None, description="As that of a signal.")
     window: Words | None = Field(default=None, description="The time the numbers are from.")
-    query: Words | None = Field(default=None, description="What a person can ask Prometheus to see them.")
+    query: Query | None = Field(default=None, description=_QUERY)
 
 
 class Finished(Wire):

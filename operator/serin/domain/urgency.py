@@ -71,9 +71,14 @@ def _numbers(status: Status) -> object:
 
 
 def _without_confirmation(status: Status) -> Status:
-    """The time of confirmation, and what the judge learnt, are carried by other writes: losing them in a
-    restart only costs time.
+    """The time of confirmation, what the judge learnt and the time of its numbers are carried by other
+    writes: losing them in a restart only costs time.
     """
+    if status.analysis is not None:
+        undated: dict[str, object] = {"window": None, "query": None}
+        signals = [signal.model_copy(update=undated) for signal in status.analysis.signals]
+        analysis = status.analysis.model_copy(update={"signals": signals})
+        status = status.model_copy(update={"analysis": analysis})
     if status.rollout is None:
         return status
     carried: dict[str, object] = {"confirmed_at": None, "pins": []}

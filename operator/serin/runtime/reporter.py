@@ -6,6 +6,7 @@ spec (I12).
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
@@ -17,6 +18,7 @@ from serin.domain.names import KIND, Key
 from serin.domain.report import refused_status
 from serin.domain.rollout.world import Notice
 from serin.domain.status import Status
+from serin.domain.transitions import ended, turns
 from serin.domain.urgency import Urgency, urgency
 
 logger = logging.getLogger(__name__)
@@ -63,6 +65,8 @@ class Reporter:
         self._recorder = recorder
         self._clock = clock
         self._written_at: dict[Key, datetime] = {}
+        self.ended: Counter[tuple[str, str]] = Counter()
+        """Attempts that ended since the start, by result and reason."""
 
     async def write(self, key: Key, model: Mapping[str, Any], before: Status, after: Status) -> None:
         """Write a status.
@@ -82,6 +86,10 @@ class Reporter:
             logger.info(
                 "phase changed", extra={"key": str(key), "phase": after.phase, "reason": after.message}
             )
+        for entry in ended(before, after):
+            self.ended[entry.result, entry.reason or ""] += 1
+        for notice in turns(before, after):
+            self.tell(model, notice)
 
     def wait(self, key: Key, before: Status, after: Status) -> timedelta | None:
         """How long the difference between two statuses may still wait; None where there is none."""

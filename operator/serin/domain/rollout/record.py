@@ -5,12 +5,15 @@ Names are never used twice, so that a person's request for one attempt does noth
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import Any
 
-from serin.domain.analysis.verdict import Assessment, Counts, SignalAssessment, Verdict
+from serin.domain.analysis.verdict import SignalAssessment
+from serin.domain.figures import counted, figure, figure_of_log, moment
+from serin.domain.findings import condemning, interval, query_of, window_of
 from serin.domain.intent import Intent
 from serin.domain.names import RevisionHash
 from serin.domain.rollout.world import Reason, World, canary_of, revision_name
-from serin.domain.status import CountsStatus, Rejection, Rollout
+from serin.domain.status import Rejection, Rollout
 
 NUMBERED = re.compile(r"(?P<of>.+)\.(?P<number>[0-9]{1,9})")
 """An attempt's name: the revision's, and the number of the attempt at it."""
@@ -59,7 +62,8 @@ def version_of(world: World, revision: str) -> str | None:
 def rejection(world: World, rollout: Rollout, reason: Reason, message: str) -> Rejection:
     """Why a revision is not tried again by itself, with the numbers that condemned it."""
     canary = canary_of(world.intent, rollout)
-    signal = _worst(world.assessment) if reason is Reason.HARM else None
+    signal = condemning(world.assessment) if reason is Reason.HARM else None
+    numbers = _condemned_on(world, rollout, signal) if signal is not None else {}
     return Rejection(
         hash=canary,
         revision=revision_name(world.intent, canary),
@@ -67,19 +71,22 @@ def rejection(world: World, rollout: Rollout, reason: Reason, message: str) -> R
         reason=reason.value,
         message=message[:1024],
         at=world.now,
-        signal=signal.name if signal else None,
-        ratio=f"{signal.ratio:.3g}" if signal and signal.ratio is not None else None,
-        canary=counted(signal.canary) if signal else None,
-        stable=counted(signal.stable) if signal else None,
+        **numbers,
     )
 
 
-def counted(counts: Counts) -> CountsStatus:
-    """Interpolated counts, as whole events."""
-    return CountsStatus(events=round(counts.events), bad=round(counts.bad))
-
-
-def _worst(assessment: Assessment | None) -> SignalAssessment | None:
-    if assessment is None or assessment.verdict is not Verdict.HARM:
-        return None
-    return max(assessment.signals, key=lambda signal: signal.log_evidence, default=None)
+def _condemned_on(world: World, rollout: Rollout, signal: SignalAssessment) -> dict[str, Any]:
+    """What a signal's verdict rests on, and how a person sees it."""
+    window = window_of(world, rollout, world.assessment)
+    return {
+        "signal": signal.name,
+        "ratio": figure(signal.ratio),
+        "ratio_lower": figure(signal.lower),
+        "ratio_upper": figure(signal.upper),
+        "since": moment(signal.since),
+        "evidence": figure_of_log(signal.log_evidence),
+        "canary": counted(signal.canary),
+        "stable": counted(signal.stable),
+        "window": interval(window),
+        "query": query_of(world, signal.name, window),
+    }

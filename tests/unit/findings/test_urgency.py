@@ -1,0 +1,37 @@
+"""What of the analysis is worth a write of the status by itself."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from serin.domain.status import AnalysisStatus, CountsStatus, SignalStatus, Status
+from serin.domain.urgency import Urgency, urgency
+
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+SIGNAL = SignalStatus(
+    name="errors",
+    verdict="Undecided",
+    canary=CountsStatus(events=10, bad=0),
+    stable=CountsStatus(events=100, bad=1),
+    evidence="0.9",
+    window="2026-11-23T11:00:00Z/2026-11-23T12:00:00Z",
+    query="sum(a @ 1)",
+)
+
+
+def status(signal: SignalStatus) -> Status:
+    return Status(analysis=AnalysisStatus(verdict="Undecided", signals=[signal]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "needed"),
+    [
+        ({}, Urgency.NONE),
+        ({"window": "2026-11-23T11:00:00Z/2026-11-23T12:00:15Z", "query": "sum(a @ 2)"}, Urgency.NONE),
+        ({"evidence": "1.1"}, Urgency.WORDS),
+        ({"ratio_upper": "2", "since": NOON + timedelta(minutes=1)}, Urgency.WORDS),
+        ({"canary": CountsStatus(events=11, bad=0)}, Urgency.COUNTS),
+    ],
+)
+def test_time_of_the_numbers_goes_along_with_them(changes: dict[str, object], needed: Urgency) -> None:
+    assert urgency(status(SIGNAL), status(SIGNAL.model_copy(update=changes))) is needed
