@@ -11,6 +11,7 @@ from typing import Final, Self
 
 import numpy as np
 
+from serin.domain.analysis.bounds import Bounds
 from serin.domain.analysis.evidence import (
     NOTHING,
     SAFE_ODDS,
@@ -54,6 +55,7 @@ class Ledger:
         past: All that the stable was seen to do before the next interval.
         canary, stable: Counts since the comparison began; `step_canary`, `step_stable` since the step did.
         step: Index of the step whose weight was confirmed last.
+        bounds: On the ratio, where they were asked for.
     """
 
     signal: SignalPolicy
@@ -70,6 +72,7 @@ class Ledger:
     stable: ArmCounts = NOTHING
     step_canary: ArmCounts = NOTHING
     step_stable: ArmCounts = NOTHING
+    bounds: Bounds | None = None
 
     @classmethod
     def open(
@@ -82,8 +85,13 @@ class Ledger:
         phi: Amount,
         step: int,
         pin: Pin | None = None,
+        level: float | None = None,
     ) -> Self:
-        """Before the first interval that is compared. What was pinned is not learnt again."""
+        """Before the first interval that is compared.
+
+        What was pinned by an earlier process is not learnt again. `level` asks for bounds on the ratio: the
+        largest probability that they are ever wrong.
+        """
         usual = expected_share(past, delta=0.0) if pin is None else pin.usual
         return cls(
             signal=signal,
@@ -96,6 +104,7 @@ class Ledger:
             relative=Harm.begin(len(WORSE_RATIOS)),
             absolute=Harm.begin(len(WORSE_ODDS)),
             safety=_no_safety(usual, promotion),
+            bounds=None if level is None else Bounds.begin(began=began, level=level),
         )
 
     def at_step(self, step: int) -> "Ledger":
@@ -133,6 +142,7 @@ class Ledger:
             stable=self.stable + seen.stable,
             step_canary=self.step_canary + seen.canary,
             step_stable=self.step_stable + seen.stable,
+            bounds=self.bounds and self.bounds.advanced(seen, start=start, phi=self.phi),
         )
 
     @property
