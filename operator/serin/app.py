@@ -8,12 +8,12 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
 from random import SystemRandom
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 import kopf
@@ -33,6 +33,7 @@ from serin.prom.credentials import Credentials
 from serin.prom.endpoints import Endpoint
 from serin.reconciler import Reconciler
 from serin.runtime.gatekeeper import Gatekeeper
+from serin.runtime.gauges import RolloutPage
 from serin.runtime.guarding import Guarding
 from serin.runtime.inquiries import Inquiries
 from serin.runtime.judging import Judging
@@ -162,6 +163,10 @@ class Operator:
             served=frozenset(kind.name for kind in self._kinds),
             clock=_now,
         )
+        rollouts = RolloutPage(
+            words=self._judging.words, statuses=self._statuses, ended=lambda: reconciler.ended
+        )
+        self._telemetry.show(rollouts.text)
         return Workers(
             self._queue,
             reconciler,
@@ -169,6 +174,12 @@ class Operator:
             count=self._settings.workers,
             gone=self._store.forget,
         )
+
+    def _statuses(self) -> Iterator[tuple[Key, Mapping[str, Any]]]:
+        """The status of each model that is there."""
+        known = self._store.keys()
+        for key in known:
+            yield key, (self._store.model(key) or {}).get("status") or {}
 
     async def _start(self) -> None:
         settings = self._settings

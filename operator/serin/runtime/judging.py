@@ -1,7 +1,8 @@
 """The poller as a look sees it: the latest verdict on a key, there at once, and a nudge when it changes."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from serin.domain.analysis.request import TrialRequest
@@ -61,6 +62,10 @@ class Judging:
     def word(self, key: Key) -> Assessment | None:
         """The latest verdict."""
         return self._words.get(key)
+
+    def words(self) -> Mapping[Key, Assessment]:
+        """The latest verdicts on all that is judged."""
+        return MappingProxyType(self._words)
 
 
 def _fields(key: Key, assessment: Assessment) -> dict[str, object]:

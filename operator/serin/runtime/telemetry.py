@@ -1,7 +1,8 @@
 """What the operator says of itself: metrics, and log lines that a machine can read.
 
-No label has an unbounded number of values: never a name, a namespace or a message. One log line for each
-transition, as a JSON object of an event and its fields; bodies and secrets never come in.
+No label here has an unbounded number of values: never a name, a namespace or a message. What is told of
+single models, for as long as they are there, is `gauges`. One log line for each transition, as a JSON object
+of an event and its fields; bodies and secrets never come in.
 """
 
 import json
@@ -39,6 +40,7 @@ class Telemetry:
         # A second series for each counter, which Prometheus 2 takes for one more metric.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
+        self._more: list[Callable[[], str]] = []
         ProcessCollector(registry=self.registry)
         self._looks = Counter(
             "serin_reconciles", "Looks at a ModelDeployment.", ["outcome"], registry=self.registry
@@ -65,6 +67,10 @@ class Telemetry:
     def watch(self, name: str, meaning: str, value: Callable[[], float]) -> None:
         """Show a figure that is asked for when scraped."""
         Gauge(name, meaning, registry=self.registry).set_function(value)
+
+    def show(self, page: Callable[[], str]) -> None:
+        """Show a text of Prometheus' format below the others; it is asked for when scraped."""
+        self._more.append(page)
 
     @contextmanager
     def look(self) -> Iterator[None]:
@@ -94,7 +100,7 @@ class Telemetry:
 
     def page(self) -> bytes:
         """The metrics as Prometheus reads them."""
-        return generate_latest(self.registry)
+        return generate_latest(self.registry) + "".join(page() for page in self._more).encode()
 
 
 class JsonLines(logging.Formatter):
