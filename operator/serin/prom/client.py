@@ -16,7 +16,7 @@ import aiohttp
 
 from serin.prom.credentials import Access, Credentials
 from serin.prom.endpoints import TIMEOUT_SECONDS, shown
-from serin.prom.errors import PrometheusError, Refused, TooLarge, Unreachable
+from serin.prom.errors import NotLetIn, PrometheusError, Refused, TooLarge, Unreachable
 from serin.prom.samples import Matrix, parse_matrix
 from serin.prom.values import Values, parse_values
 
@@ -37,6 +37,7 @@ LONGEST_REASON: Final = 300
 """Characters of Prometheus' own words that are passed on; an error may quote the whole query."""
 _NOT_ALLOWED: Final = (HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED)
 _TOO_LARGE: Final = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_URI_TOO_LONG)
+_NOT_LET_IN: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
 _LATER: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY)
 
 
@@ -102,6 +103,8 @@ class PrometheusClient:
             self._method = "GET"
             status, answer = await self._ask(expr, at)
         said = f"{self._place} answered {status}{_reason(answer)}"
+        if status in _NOT_LET_IN:
+            raise NotLetIn(said)
         if status in _TOO_LARGE:
             raise TooLarge(said)
         if status >= HTTPStatus.BAD_REQUEST:

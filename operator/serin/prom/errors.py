@@ -3,6 +3,7 @@
 `PrometheusError`, whose text a person can read, is one of
     Unreachable   no answer: connection, time-out, 5xx, too many requests, a body that is none of Prometheus'
     Refused       an answer that says no: bad query, forbidden, too many samples
+    NotLetIn      a kind of Refused: whatever is asked
     TooLarge      a kind of Refused: with less asked for at once there may be an answer
 """
 
@@ -25,6 +26,10 @@ class Unreachable(PrometheusError):
 
 class Refused(PrometheusError):
     """Prometheus answered that it will not."""
+
+
+class NotLetIn(Refused):
+    """The credentials are wrong, or nothing of Prometheus' is at the address."""
 
 
 class TooLarge(Refused):

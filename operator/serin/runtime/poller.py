@@ -1,81 +1,79 @@
 """Looks at Prometheus for every attempt under judgement, and says what the judge makes of it.
 
-Each attempt is asked for on its own, shortly after the scrape that completes its next boundary. Only what
-is new is read; after a start, or a time without Prometheus, everything since is, and the evidence is what
-it would have been (I7). Nothing here decides or writes: the callback gets an assessment that names what it
-is valid for.
+Each attempt is looked at shortly after the scrape that completes its next boundary (`watch`), with all others
+of the same Prometheus that are due then (`rounds`, `reader`). Only what is new is read; after a start, or a
+time without Prometheus, everything since is, and the evidence is what it would have been (I7). Nothing here
+decides or writes: the callback gets an assessment that names what it is valid for.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from math import ceil, inf
 from operator import attrgetter
+from time import perf_counter
 from typing import Final
 
-from serin.domain.analysis.counters import Series
 from serin.domain.analysis.judge import Hold, Reason
-from serin.domain.analysis.request import Channel, TrialRequest
+from serin.domain.analysis.request import TrialRequest
 from serin.domain.analysis.trial import Trial
 from serin.domain.analysis.verdict import Assessment
 from serin.domain.names import Key
-from serin.prom.client import Prometheus, PrometheusError, Refused
-from serin.prom.selectors import selector
+from serin.prom.client import Prometheus
+from serin.prom.errors import PrometheusError, Refused, TooLarge
+from serin.runtime.reader import Outcome, PartialAnswer, slices
+from serin.runtime.rounds import Rounds
+from serin.runtime.watch import SHORTEST_STRETCH, Answers, Watch
 
 _log = logging.getLogger(__name__)
 
-INGESTION_SECONDS: Final = 0.25
-"""From the moment of a scrape until its samples can be queried, as a rule; if later, a later look finds them.
-"""
-OVERLAP_INTERVALS: Final = 2
-LATEST_SECONDS: Final = 60.0
-"""How far a look reaches back behind the one before it, whichever is longer: for samples that came late, by
-remote write for example, and for a clock that is ahead of Prometheus'. A sample that is later still is lost.
-"""
-STRETCH_INTERVALS: Final = 240
-"""Longest stretch that is read and judged in one go."""
-LONGEST_PAUSE: Final = 30.0
-"""Seconds between two looks while Prometheus does not answer: short, because a rollout waits meanwhile."""
+SLICE_INTERVALS: Final = 16
+"""Judged in one go. In between everything else has its turn: the lease is renewed however much is read."""
+TURN_SECONDS: Final = 0.01
+"""After so long everything else has its turn."""
 
 OnAssessment = Callable[[Key, Assessment], None]
 
 
-class PartialAnswer(PrometheusError):
-    """Prometheus answered with warnings: part of its sources are missing, so counts would be too."""
-
-
-@dataclass(slots=True)
-class Watch:
-    """One attempt being looked at. Its samples up to `read_to` are in the trial, if they were on time."""
-
-    trial: Trial
-    source: str
-    task: asyncio.Task[None] | None = None
-    read_to: float = -inf
-    failures: int = 0
-
-    @property
-    def ended(self) -> bool:
-        """Nobody looks any more, because of a fault."""
-        return self.task is not None and self.task.done()
-
-
 class Poller:
-    """The attempts under judgement, each looked at once a scrape interval."""
+    """The attempts under judgement, each looked at once a scrape interval.
+
+    Args:
+        prometheuses: By name, those that attempts may be judged by.
+        on_assessment: Hears every assessment; may forget the key. Should it raise, the attempt is looked at
+            no more until it is followed anew.
+        now: Unix seconds.
+    """
 
     def __init__(
-        self, clients: Mapping[str, Prometheus], *, on_assessment: OnAssessment, now: Callable[[], float]
+        self,
+        prometheuses: Mapping[str, Prometheus],
+        *,
+        on_assessment: OnAssessment,
+        now: Callable[[], float],
     ) -> None:
-        self._clients = clients
+        self._prometheuses = prometheuses
         self._on_assessment = on_assessment
         self._now = now
         self._watches: dict[Key, Watch] = {}
+        self._rounds: dict[str, Rounds] = {}
+        self._turn_began = 0.0
+
+    @property
+    def followed(self) -> int:
+        """How many attempts are looked at."""
+        return len(self._watches)
+
+    @property
+    def newest_boundary(self) -> float | None:
+        """Unix seconds of the newest boundary that was decided for any of them."""
+        known = [watch.boundary for watch in self._watches.values() if watch.boundary is not None]
+        return max(known, default=None)
 
     def follow(self, key: Key, request: TrialRequest, source: str) -> None:
-        """Look at an attempt from now on, or tell what is new about it. May be repeated at will.
+        """Look at an attempt from now on by the Prometheus of that name, or tell what is new about it. May be
+        repeated at will.
 
-        Another attempt, policy or interval begins anew; pods, weights and the step are taken in.
+        Another attempt, policy, interval or place begins anew; pods, weights and the step are taken in.
         """
         watch = self._watches.get(key)
         same = watch is not None and watch.source == source and _same_trial(watch.trial.request, request)
@@ -83,93 +81,99 @@ class Poller:
             watch.trial.update(request)
             return
         self.forget(key)
-        watch = Watch(Trial(request), source)
+        watch = Watch(key, source, Trial(request), next_look=asyncio.get_running_loop().time())
         self._watches[key] = watch
-        watch.task = asyncio.create_task(self._follow(key, watch), name=f"poller {key}")
+        if source not in self._rounds:
+            self._rounds[source] = Rounds(self._prometheuses[source], take=self._take, now=self._now)
+        self._rounds[source].add(watch)
 
     def forget(self, key: Key) -> None:
         """Look no more. A key that is not followed is none of its business."""
         watch = self._watches.pop(key, None)
-        if watch is not None and watch.task is not None:
-            watch.task.cancel()
+        if watch is not None:
+            self._rounds[watch.source].remove(watch)
 
     async def close(self) -> None:
         """Forget everything, and wait until no look is under way."""
-        tasks = [watch.task for watch in self._watches.values() if watch.task is not None]
         for key in list(self._watches):
             self.forget(key)
-        await asyncio.gather(*tasks, return_exceptions=True)
+        rounds, self._rounds = self._rounds, {}
+        await asyncio.gather(*(one.close() for one in rounds.values()))
 
-    async def _follow(self, key: Key, watch: Watch) -> None:
-        while True:
-            assessment = await self._look(key, watch)
-            # A callback may forget the key, and must not hear of it again.
-            self._on_assessment(key, assessment)
-            await asyncio.sleep(self._pause(watch))
-
-    async def _look(self, key: Key, watch: Watch) -> Assessment:
-        now = self._now()
+    async def _take(self, watch: Watch, outcome: Outcome | Exception, at: float) -> None:
+        """Judge what was read, and say so. Faults end here: no attempt's may end another's judgement."""
+        await self._take_turns()
         try:
-            await self._catch_up(watch, now)
-            assessment = watch.trial.assess(now)
+            if isinstance(outcome, Exception):
+                raise outcome
+            if outcome is not None:
+                await self._learn(watch, outcome, at)
+            assessment = watch.trial.assess(self._now())
+        except TooLarge as error:
+            if watch.behind(self._now()) and watch.stretch > SHORTEST_STRETCH:
+                watch.stretch //= 2
+                return
+            self._say(watch, self._blind(watch, error))
         except PrometheusError as error:
-            if not watch.failures:
-                _log.warning("samples unreadable", extra={"key": str(key), "reason": str(error)})
-            watch.failures += 1
-            return watch.trial.blind(Hold(_reason(error), str(error)))
+            self._say(watch, self._blind(watch, error))
         except Exception:
-            _log.exception("analysis failed", extra={"key": str(key)})
-            watch.failures += 1
-            return watch.trial.blind(
-                Hold(Reason.ANALYSIS_FAULT, "the analysis failed; the operator's log says why")
-            )
+            _log.exception("analysis failed", extra={"key": str(watch.key)})
+            words = "the analysis failed; the operator's log says why"
+            self._put_off(watch, None)
+            self._say(watch, watch.trial.blind(Hold(Reason.ANALYSIS_FAULT, words)))
+        else:
+            self._answered(watch, assessment)
+
+    async def _learn(self, watch: Watch, answers: Answers, at: float) -> None:
+        """A limited stretch at a time: a rollout that was paused for days must not stop the process."""
+        step = SLICE_INTERVALS * watch.interval
+        edges = [watch.read_to + step * k for k in range(1, int((at - watch.read_to) / step))]
+        for part in slices(answers, edges) if edges else [answers]:
+            if watch.dropped:
+                return
+            watch.trial.add(part)
+            await self._take_turns()
+        watch.read_to = at
+
+    def _answered(self, watch: Watch, assessment: Assessment) -> None:
         if watch.failures:
-            _log.info("samples readable again", extra={"key": str(key)})
+            _log.info("samples readable again", extra={"key": str(watch.key)})
         watch.failures = 0
-        return assessment
-
-    async def _catch_up(self, watch: Watch, now: float) -> None:
-        """Read to the present, a limited stretch at a time: a rollout that was paused for days must not keep
-        the process from renewing its lease.
-        """
-        request = watch.trial.request
-        watch.read_to = max(watch.read_to, request.history_from)
-        while watch.read_to < now:
-            at = min(now, watch.read_to + STRETCH_INTERVALS * request.interval)
-            watch.trial.add(await self._ask(watch, at))
-            watch.read_to = at
-
-    async def _ask(self, watch: Watch, at: float) -> Mapping[Channel, tuple[Series, ...]]:
-        """All series of the attempt, one query after the other: a later answer must not know less than the
-        first, which tells when targets were scraped.
-        """
-        request = watch.trial.request
-        overlap = max(OVERLAP_INTERVALS * request.interval, LATEST_SECONDS)
-        reach = ceil(at - watch.read_to + overlap)
-        told: dict[str, tuple[Series, ...]] = {}
-        answers: dict[Channel, tuple[Series, ...]] = {}
-        for asked in request.asked():
-            expr = f"{selector(asked, request)}[{reach}s]"
-            if expr not in told:
-                matrix = await self._clients[watch.source].query(expr, at)
-                if matrix.warnings:
-                    raise PartialAnswer(f"Prometheus warns: {matrix.warnings[0]}")
-                told[expr] = matrix.series
-            answers[asked.channel] = told[expr]
-        return answers
-
-    def _pause(self, watch: Watch) -> float:
-        interval = watch.trial.request.interval
-        if watch.failures:
-            return float(min(interval * 2 ** min(watch.failures - 1, 10), max(LONGEST_PAUSE, interval)))
         now = self._now()
-        left = watch.trial.due(now) + INGESTION_SECONDS - now
-        return min(max(left, interval / 5), interval)
+        if watch.behind(now):
+            return
+        pause = watch.pause(now, assessment.boundary)
+        watch.next_look = asyncio.get_running_loop().time() + pause
+        self._say(watch, assessment)
+
+    def _blind(self, watch: Watch, error: PrometheusError) -> Assessment:
+        if not watch.failures:
+            _log.warning("samples unreadable", extra={"key": str(watch.key), "reason": str(error)})
+        self._put_off(watch, getattr(error, "retry_after", None))
+        return watch.trial.blind(Hold(_reason(error), str(error)))
+
+    def _put_off(self, watch: Watch, wish: float | None) -> None:
+        watch.next_look = asyncio.get_running_loop().time() + watch.pause_after_failure(wish)
+
+    def _say(self, watch: Watch, assessment: Assessment) -> None:
+        # A callback may have forgotten the key meanwhile, and must not hear of it again.
+        if watch.dropped:
+            return
+        try:
+            self._on_assessment(watch.key, assessment)
+        except Exception:
+            _log.exception("assessment not taken", extra={"key": str(watch.key)})
+            watch.ended = True
+
+    async def _take_turns(self) -> None:
+        if perf_counter() - self._turn_began > TURN_SECONDS:
+            await asyncio.sleep(0)
+            self._turn_began = perf_counter()
 
 
 def _same_trial(one: TrialRequest, other: TrialRequest) -> bool:
     """Whether what was learnt for one holds for the other."""
-    key = attrgetter("namespace", "attempt", "policy", "interval", "labels")
+    key = attrgetter("namespace", "attempt", "policy", "interval", "labels", "stable", "canary")
     return bool(key(one) == key(other))
 
 
