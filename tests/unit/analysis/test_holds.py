@@ -6,7 +6,7 @@ import pytest
 
 from serin.domain.analysis.counters import Arm, Role, Series
 from serin.domain.analysis.evidence import ArmCounts, Interval
-from serin.domain.analysis.incident import is_shared
+from serin.domain.analysis.incident import Recent, is_shared
 from serin.domain.analysis.request import Channel
 from serin.domain.analysis.sources import MOST_SERIES
 from serin.domain.analysis.trial import Trial
@@ -147,7 +147,9 @@ def test_harm_is_found_in_an_incident_too() -> None:
 def test_an_incident_is_far_more_than_usual_on_both_sides(
     canary: tuple[float, float], stable: tuple[float, float], usual: float, shared: bool
 ) -> None:
-    recent = Interval(ArmCounts(*canary), ArmCounts(*stable))
+    recent = Recent()
+    recent.add(0.0, Interval(ArmCounts(10**6, 10**6), ArmCounts(10**6, 10**6)))  # two minutes before
+    recent.add(120.0, Interval(ArmCounts(*canary), ArmCounts(*stable)))
 
     assert is_shared(recent, usual=usual) is shared
 

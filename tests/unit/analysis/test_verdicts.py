@@ -130,7 +130,7 @@ def test_the_sentence_of_harm_has_the_numbers_it_rests_on() -> None:
 
     assert found.message == (
         "errors: 80 bad of 800 on fraud-7c9faa00bb, 80 of 8,000 on fraud-55d1aa00bb in the same time: "
-        "10.0 times as often, 1.5 allowed"
+        "10.0 times as often (at least 4.4), 1.5 allowed"
     )
 
 

@@ -58,7 +58,7 @@ class Comparison:
     @property
     def shares_an_incident(self) -> bool:
         """Whether both arms fail together just now."""
-        return self.ledger is not None and is_shared(self._recent.together(), usual=float(self.ledger.usual))
+        return self.ledger is not None and is_shared(self._recent, usual=float(self.ledger.usual))
 
     def request_dispersion(self) -> float:
         """What the history says of how requests spread over pods."""
@@ -110,6 +110,7 @@ class Comparison:
             phi=self._phi(),
             step=step,
             pin=self._pin,
+            level=1 - self._promotion.confidence,
         )
         self._history.clear()
         return ledger

@@ -9,7 +9,8 @@ twice as well, else it may be the cure. (From 1 % that is 3.9 %, from a half it 
 from collections import deque
 from typing import Final
 
-from serin.domain.analysis.evidence import NOTHING, ArmCounts, Interval
+from serin.domain.analysis.counters import Arm
+from serin.domain.analysis.evidence import ArmCounts, Interval
 
 RECENT_SECONDS: Final = 120.0
 WORSE_ODDS: Final = 4.0
@@ -30,21 +31,26 @@ class Recent:
         while self._intervals[0][0] <= start - RECENT_SECONDS:
             self._intervals.popleft()
 
-    def together(self) -> Interval:
-        """Their sums."""
-        canary = sum((seen.canary for _, seen in self._intervals), NOTHING)
-        return Interval(canary, sum((seen.stable for _, seen in self._intervals), NOTHING))
+    def of(self, arm: Arm) -> ArmCounts:
+        """What an arm did in them."""
+        requests = bad = 0.0
+        for _, seen in self._intervals:
+            counts = seen.canary if arm is Arm.CANARY else seen.stable
+            requests += counts.requests
+            bad += counts.bad
+        return ArmCounts(requests, bad)
 
 
-def is_shared(recent: Interval, *, usual: float) -> bool:
+def is_shared(recent: Recent, *, usual: float) -> bool:
     """Whether both arms fail far more often than the stable did before."""
-    share = recent.stable.share
-    if share is None or recent.stable.bad < FEWEST or share < usual + WORSE_SHARE:
+    stable = recent.of(Arm.STABLE)
+    share = stable.share
+    if share is None or stable.bad < FEWEST or share < usual + WORSE_SHARE:
         return False
     if share * (1 - usual) < WORSE_ODDS * usual * (1 - share):
         return False
     # One more bad request than were seen, so that a canary of whom little is known does not pass for a cure.
-    return TWICE_AS_WELL * _at_most(recent.canary) >= share
+    return TWICE_AS_WELL * _at_most(recent.of(Arm.CANARY)) >= share
 
 
 def _at_most(arm: ArmCounts) -> float:

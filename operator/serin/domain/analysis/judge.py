@@ -193,6 +193,7 @@ def _told(
     """A verdict with the numbers it rests on."""
     ledger = found if isinstance(found, Ledger) else None
     evidence = found.log_value if isinstance(found, Warming) else ledger.log_harm if ledger else 0.0
+    bounds = ledger.bounds.told() if ledger and ledger.bounds else None
     return SignalAssessment(
         name=signal.name,
         verdict=verdict,
@@ -202,6 +203,9 @@ def _told(
         log_safety=float(ledger.log_safety) if ledger else 0.0,
         ratio=ledger.ratio if ledger else None,
         note=note,
+        lower=bounds.lower if bounds else None,
+        upper=bounds.upper if bounds else None,
+        since=bounds.since if bounds else None,
         pin=ledger.pin if ledger else None,
         dry_run=signal.dry_run,
     )

@@ -59,6 +59,7 @@ class Trial:
         self._counted: float | None = None
         self._late = 0
         self._policy_hash = policy.fingerprint()
+        self._asked = request.asked()
         self.update(request)
 
     def update(self, request: TrialRequest) -> None:
@@ -68,7 +69,7 @@ class Trial:
 
     def add(self, answers: Mapping[Channel, Iterable[Series]]) -> None:
         """Take in the answers to one round of queries, whole or since the last; overlaps do no harm."""
-        for order, asked in enumerate(self.request.asked()):
+        for order, asked in enumerate(self._asked):
             if found := answers.get(asked.channel):
                 self._sources.hear(self.request, order, asked, answer=found)
         for source in self._sources:

@@ -29,7 +29,9 @@ def harm(request: TrialRequest, harmed: Harmed, *, canaries: int) -> str:
     if found.ratio is None:
         return f"{head}: {points:.1f} points more"
     allowed = found.signal.max_ratio if canaries > 1 else max(LONE_POD_RATIO, found.signal.max_ratio)
-    return f"{head}: {found.ratio:.1f} times as often, {allowed:g} allowed"
+    lower = found.bounds.told().lower if found.bounds else None
+    sure = "" if lower is None else f" (at least {lower:.1f})"
+    return f"{head}: {found.ratio:.1f} times as often{sure}, {allowed:g} allowed"
 
 
 def score(request: TrialRequest, ledger: Ledger) -> str:
