@@ -136,6 +136,10 @@ BREAKS_A_RULE: dict[str, tuple[Object, str]] = {
         model(analysis=with_signal("latency", maxSlowdown="1.2", maxRatio="2")),
         "spec.analysis.signals[0]: Invalid value: maxRatio and maxIncreasePoints are margins of bad requests",
     ),
+    "dry runs alone": (
+        model(analysis=with_signal(dryRun=True)),
+        "spec.analysis.signals: Invalid value: all are dry runs, so nothing could be shown safe",
+    ),
     "points for a histogram alone": (
         model(analysis=with_signal("scores", histogram="a_bucket", maxIncreasePoints="1")),
         "spec.analysis.signals[0]: Invalid value: maxRatio and maxIncreasePoints are margins of bad requests",
@@ -234,6 +238,7 @@ ACCEPTED: dict[str, Object] = {
     "another Prometheus": model(
         prometheus={"address": "https://[fd00::1]:9090/prometheus/", "labels": {"pod": "pod_name"}}
     ),
+    "dry runs that are only observed": model(analysis={"mode": "Observe", **with_signal(dryRun=True)}),
     "every kind of signal": model(
         analysis={
             "signals": [
@@ -323,7 +328,10 @@ async def test_server_fills_in_every_default(api: Api) -> None:
             "maxFalseRollbackRate": "0.01",
             "warmUpSeconds": 120,
             "promote": {"maxRatio": "2", "maxIncreasePoints": "1", "confidence": "0.95", "minRequests": 200},
+            "guards": [],
+            "gates": [],
         },
+        "prometheus": {"labels": {"namespace": "namespace", "pod": "pod"}},
         "paused": False,
         "revisionHistoryLimit": 5,
     }

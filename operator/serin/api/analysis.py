@@ -180,6 +180,19 @@ class Signal(Spelled):
 class Analysis(Spelled):
     """How the canary is judged against the stable revision while both serve."""
 
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="self.mode != 'Enforce' || !has(self.signals) || self.signals.exists(s, !s.dryRun)",
+            holds=lambda analysis: (
+                analysis.mode is not Mode.ENFORCE
+                or analysis.signals is None
+                or not all(signal.dry_run for signal in analysis.signals)
+            ),
+            message="all are dry runs, so nothing could be shown safe; let one act, or set mode to Observe",
+            field="signals",
+        ),
+    )
+
     mode: Mode = Mode.ENFORCE
     """Enforce acts on verdicts. Observe judges and reports, and steps pass on readiness and time. Off does
     not judge."""

@@ -237,7 +237,7 @@ def test_dry_run_and_importance_belong_to_every_kind_of_signal() -> None:
         {"name": "fallbacks", "requests": "a_total", "bad": "b_total", **own},
     ]
 
-    made = intent(analysis={"signals": signals}).analysis.signals
+    made = intent(analysis={"mode": "Observe", "signals": signals}).analysis.signals
 
     assert {(signal.dry_run, signal.importance) for signal in made} == {(True, 3)}
 

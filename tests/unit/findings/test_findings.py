@@ -1,7 +1,9 @@
 """What the status tells of the judge's findings: numbers in few digits, and how to see them."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import promql_parser
@@ -11,7 +13,14 @@ from serin.api.intent import intent_of
 from serin.domain.analysis.judge import Reason as Missing
 from serin.domain.analysis.verdict import Assessment, Counts, SignalAssessment, Verdict
 from serin.domain.figures import figure, figure_of_log
-from serin.domain.findings import analysis_available, analysis_status, condemning
+from serin.domain.findings import (
+    MISSING,
+    READABLE,
+    UNASKED,
+    analysis_available,
+    analysis_status,
+    condemning,
+)
 from serin.domain.intent import Intent
 from serin.domain.observed import Observed
 from serin.domain.rollout.record import rejection
@@ -257,3 +266,17 @@ def test_ratio_is_told_in_three_digits(value: float | None, text: str | None) ->
 )
 def test_evidence_is_told_in_few_digits_whatever_its_size(logarithm: float, text: str) -> None:
     assert figure_of_log(logarithm) == text
+
+
+def test_every_reason_of_the_condition_is_explained() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "operating.md").read_text(encoding="utf-8")
+    [table] = re.findall(r"\| AnalysisAvailable \|.*?\n\n", page, re.DOTALL)
+    unreadable = {Missing.PROMETHEUS_UNREACHABLE, Missing.QUERY_REFUSED, Missing.PARTIAL_ANSWER}
+
+    explained = set(re.findall(r"`([A-Z]\w+)`", table)) | set(re.findall(r"False/`(\w+)`", table))
+
+    assert explained == {
+        *(READABLE, Missing.SHARED_INCIDENT),
+        *(MISSING | unreadable | {Missing.ANALYSIS_FAULT}),
+        *UNASKED,
+    }
