@@ -3,13 +3,19 @@
 import argparse
 import gzip
 import json
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import yaml
+
 from serin.domain.analysis.verdict import Verdict
+from serin.workbench import asking
 from serin.workbench.matrices import InvalidRecording
+from serin.workbench.plot import CannotPlot, save
 from serin.workbench.recording import recording_of
 from serin.workbench.replay import Replay, replay
 from serin.workbench.timeline import as_json, as_text
@@ -25,16 +31,19 @@ def register(commands: Any) -> None:
     """Add the command to the parser's."""
     parser = commands.add_parser(
         "replay",
-        help="judge a rollout that was recorded",
+        help="judge a rollout that was recorded, or that a Prometheus remembers",
         description="Judges recorded samples of a rollout as the operator would have. docs/replay.md says how"
         " to record them.",
     )
-    parser.add_argument("files", nargs="+", metavar="FILE", help="a recording; .gz is unpacked, - is stdin")
+    parser.add_argument("files", nargs="*", metavar="FILE", help="a recording; .gz is unpacked, - is stdin")
+    parser.add_argument("--policy", type=Path, metavar="FILE", help="spec.analysis to judge by, YAML or JSON")
     parser.add_argument("--json", action="store_true", help="for machines: one line a recording")
-    parser.add_argument("--every", type=int, metavar="N", help="show each N-th boundary, 1 for all")
+    parser.add_argument("--every", type=_count, metavar="N", help="show each N-th boundary, 1 for all")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it: .svg, .png or .pdf")
     parser.add_argument(
         "--fail-on", choices=sorted(_FAILS), help="exit with 1 on this verdict; else 0 for any verdict"
     )
+    asking.register(parser)
     parser.set_defaults(act=run)
 
 
@@ -42,39 +51,73 @@ def run(parsed: argparse.Namespace) -> int:
     """Judge what is asked for; the exit code."""
     try:
         judged = list(_judged(parsed))
-    except InvalidRecording as error:
+    except (InvalidRecording, CannotPlot) as error:
         print(f"serin replay: {error}", file=sys.stderr)
         return NOT_READ
+    except BrokenPipeError:
+        # Whoever read has read enough, as head does; Python would complain once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     failing = _FAILS.get(parsed.fail_on, set())
     return TOLD_TO_FAIL if any(one.verdict in failing for one in judged) else 0
 
 
 def _judged(parsed: argparse.Namespace) -> Iterator[Replay]:
-    several = len(parsed.files) > 1
-    for place, name in enumerate(parsed.files):
-        found = read(name)
+    policy = _policy(parsed.policy)
+    documents = list(_documents(parsed))
+    several = len(documents) > 1
+    if parsed.plot is not None and several:
+        raise CannotPlot("--plot: there is a picture of one rollout at a time; give one recording")
+    for place, (name, document) in enumerate(documents):
+        found = _replayed(name, document(), policy)
         if parsed.json:
             told = as_json(found)
             print(json.dumps({"file": name} | told if several else told, allow_nan=False))
         else:
             title = f"{name}\n" if several else ""
             print(f"{chr(10) if place else ''}{title}{as_text(found, every=parsed.every)}")
+        if parsed.plot is not None:
+            save(found, parsed.plot)
         yield found
 
 
-def read(name: str) -> Replay:
-    """A file, judged.
+def _documents(parsed: argparse.Namespace) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Each recording by its name, to be read when its turn comes."""
+    if parsed.prometheus is not None:
+        yield parsed.prometheus, lambda: asking.document_of(parsed)
+    elif not parsed.files:
+        raise InvalidRecording("give a recording, or --prometheus with an address")
+    for name in parsed.files:
+        yield name, partial(_document, name)
 
-    Raises:
-        InvalidRecording: There is none, or it holds none; named by the file.
-    """
+
+def _document(name: str) -> object:
     try:
-        return replay(recording_of(json.loads(_text(name))))
+        return json.loads(_text(name))
     except OSError as error:
         raise InvalidRecording(f"{name}: {error.strerror or error}") from error
-    except (InvalidRecording, ValueError) as error:
-        what = error if isinstance(error, InvalidRecording) else f"not JSON ({error})"
-        raise InvalidRecording(f"{name}: {what}") from error
+    except ValueError as error:
+        raise InvalidRecording(f"{name}: not JSON ({error})") from error
+
+
+def _policy(file: Path | None) -> object:
+    if file is None:
+        return None
+    try:
+        return yaml.safe_load(file.read_text())
+    except OSError as error:
+        raise InvalidRecording(f"{file}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise InvalidRecording(f"{file}: no YAML ({error})") from error
+
+
+def _replayed(name: str, document: object, policy: object) -> Replay:
+    if policy is not None and isinstance(document, dict):
+        document = {**document, "policy": policy}
+    try:
+        return replay(recording_of(document))
+    except InvalidRecording as error:
+        raise InvalidRecording(f"{name}: {error}") from error
 
 
 def _text(name: str) -> str | bytes:
@@ -82,3 +125,9 @@ def _text(name: str) -> str | bytes:
         return sys.stdin.buffer.read()
     path = Path(name)
     return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+
+
+def _count(text: str) -> int:
+    if (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"need at least 1, found {text}")
+    return value
