@@ -281,7 +281,9 @@ class Reconciler:
 
 
 def _last_good(model: Mapping[str, Any], kept: _Kept) -> Intent | None:
-    """The last spec that could be followed, with what a person asks for today; None if there was none."""
+    """The last spec that could be followed, with what a person asks for today, a pause among it; None if
+    there was none.
+    """
     if kept.intent is None:
         return None
     metadata = model["metadata"]
@@ -290,4 +292,5 @@ def _last_good(model: Mapping[str, Any], kept: _Kept) -> Intent | None:
         generation=metadata["generation"],
         uid=metadata["uid"],
         requests=requests_of(metadata.get("annotations") or {}),
+        paused=model["spec"].get("paused") is True,
     )

@@ -14,6 +14,7 @@ from serin.domain.names import KIND, REVISION_LABEL
 from serin.domain.status import State
 from tests.component.cluster_in_memory import Clock, Object
 from tests.component.story import Story, model
+from tests.component.workloads import cron_job
 
 IMAGES = ("server:1", "server:2", "server:3")
 VERDICTS = (None, *Verdict, Verdict.SAFE, Verdict.SAFE)
@@ -28,10 +29,15 @@ class Disturbances:
         self.asked: dict[str, str] = {}
         self.spec: dict[str, Any] = {"router": router, "image": IMAGES[0], "replicas": 3, "paused": False}
         self.steps: tuple[int, ...] = (20, 60)
+        self.gates: list[dict[str, Any]] = []
+        story.cluster.show("CronJob", "eval-job", cron_job("eval-job"))
         self.submit()
 
     def submit(self) -> None:
-        self.story.cluster.submit("fraud", model(**self.spec, steps=self.steps), **self.asked)
+        analysis = {"gates": self.gates}
+        self.story.cluster.submit(
+            "fraud", model(**self.spec, steps=self.steps, analysis=analysis), **self.asked
+        )
 
     def disturb(self) -> None:
         """One thing happens."""
@@ -49,6 +55,8 @@ class Disturbances:
             self.size_changes,
             self.plan_changes,
             self.pods_fail,
+            self.gates_change,
+            self.gates_fail,
         ]
         self.dice.choice(usual if self.dice.random() < 0.6 else rare)()
 
@@ -62,6 +70,13 @@ class Disturbances:
         controllers.crashing.clear()
         controllers.unschedulable.clear()
         controllers.refusing, controllers.deaf = None, False
+        controllers.stuck = False
+        controllers.jobs.clear()
+        self.story.bell.silent = False
+        self.story.bell.answering.clear()
+        self.template_is_there(there=True)
+        known = [f"to-{weight}" for weight in self.steps] + ["promotion"]
+        self.gates = [gate for gate in self.gates if gate["beforeStep"] in known]
         self.story.jury.verdict = Verdict.SAFE
         self.spec["paused"] = False
         self.asked = {}
@@ -80,6 +95,19 @@ class Disturbances:
 
     def plan_changes(self) -> None:
         self.steps = self._note("steps", self.dice.choice(((20, 60), (50,), (10, 30, 90), (5, 40))))
+        self.submit()
+
+    def gates_change(self) -> None:
+        steps = [f"to-{self.steps[0]}", f"to-{self.steps[-1]}", "promotion"]
+        kinds = (
+            {"job": {"templateRef": {"name": "eval-job"}}},
+            {"webhook": {"url": "https://hooks.example.com/licence"}},
+        )
+        names = self._note("gates", self.dice.sample(("one", "two", "three"), self.dice.randint(0, 3)))
+        self.gates = [
+            {"name": name, "beforeStep": self.dice.choice(steps), "retries": 1, **self.dice.choice(kinds)}
+            for name in names
+        ]
         self.submit()
 
     def person_asks(self) -> None:
@@ -126,6 +154,21 @@ class Disturbances:
     def judge_speaks(self) -> None:
         self.story.jury.verdict = self._note("verdict", self.dice.choice(VERDICTS))
 
+    def gates_fail(self) -> None:
+        story, dice = self.story, self.dice
+        how = self._note("gates", dice.choice(("fail", "get stuck", "go on", "have no template")))
+        story.controllers.jobs = {name: [False] * dice.randint(0, 3) for name in ("one", "two", "three")}
+        story.bell.answering = [dice.choice((200, 403, 503)) for _ in range(dice.randint(0, 3))]
+        story.controllers.stuck = story.bell.silent = how == "get stuck"
+        self.template_is_there(there=how != "have no template")
+
+    def template_is_there(self, *, there: bool) -> None:
+        known = ("CronJob", "eval-job") in self.story.cluster.objects
+        if there and not known:
+            self.story.cluster.show("CronJob", "eval-job", cron_job("eval-job"))
+        elif known and not there:
+            self.story.cluster.remove("CronJob", "eval-job")
+
     def gateway_sulks(self) -> None:
         controllers = self.story.controllers
         how = self._note("gateway", self.dice.choice(("deaf", "refusing", "well")))
@@ -144,7 +187,7 @@ class Disturbances:
         if cluster.frozen and self.dice.random() < 0.6:
             cluster.thaw()
             return
-        kinds = (KIND, "Deployment", "EndpointSlice", "HTTPRoute", "Service", "Pod")
+        kinds = (KIND, "Deployment", "EndpointSlice", "HTTPRoute", "Service", "Pod", "Job")
         cluster.frozen.add(self._note("freezes", self.dice.choice(kinds)))
 
     def answer_is_lost(self) -> None:
@@ -152,7 +195,7 @@ class Disturbances:
         self.story.cluster.mute = True
 
     def rights_are_taken(self) -> None:
-        kinds = ("HTTPRoute", "Deployment", "Service", "ControllerRevision")
+        kinds = ("HTTPRoute", "Deployment", "Service", "ControllerRevision", "Job")
         self.story.cluster.denied ^= {self._note("denied", self.dice.choice(kinds))}
 
     # Foreign hands
@@ -202,7 +245,7 @@ class Disturbances:
             self.story.cluster.edit(kind, name, lambda obj: obj["metadata"].pop("ownerReferences", None))
 
     def child_is_deleted(self) -> None:
-        kind = self.dice.choice(("Deployment", "Service", "HTTPRoute"))
+        kind = self.dice.choice(("Deployment", "Service", "HTTPRoute", "Job"))
         if name := self._some(kind):
             self._note("deletes", f"{kind}/{name}")
             self.story.cluster.remove(kind, name)

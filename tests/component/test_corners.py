@@ -194,3 +194,17 @@ async def test_a_canary_superseded_twice_drains_once() -> None:
 
     draining = [entry["revision"] for entry in story.status["rollout"]["draining"]]
     assert len(draining) == len(set(draining))
+
+
+async def test_a_pause_counts_in_a_spec_that_cannot_be_followed() -> None:
+    story = await stepping(OLD, NEW)
+    broken = {"name": "eval", "beforeStep": "nowhere", "job": {"templateRef": {"name": "eval-job"}}}
+    story.cluster.submit("fraud", {**NEW, "paused": True, "analysis": {"gates": [broken]}})
+
+    for _ in range(5):
+        await story.look()
+        story.controllers.settle()
+        Clock(story.cluster).move(100)
+
+    assert story.condition("Stalled") == ("True", "InvalidSpec")
+    assert story.status["canary"]["weight"] == 20

@@ -83,6 +83,47 @@ async def retried(story: Story, router: str) -> None:
     await story.until(phase("Ready"))
 
 
+async def gated(story: Story, router: str) -> None:
+    story.controllers.jobs["eval"] = [False]
+    story.bell.answering += [503]
+    await _gated(story, router)
+    await story.until(phase("Ready"))
+
+
+async def gate_says_no(story: Story, router: str) -> None:
+    story.controllers.jobs["sign-off"] = [False, False]
+    await _gated(story, router)
+    await story.until(phase("RolledBack"))
+
+
+async def _gated(story: Story, router: str) -> None:
+    """A Job before the first step, a webhook before the second, another Job before the promotion."""
+    story.cluster.show("CronJob", "eval-job", cron_job("eval-job"))
+    story.cluster.submit("fraud", model(router=router))
+    await story.until(phase("Ready"))
+    story.cluster.submit("fraud", model("server:2", router=router, analysis={"gates": GATES}))
+
+
+GATES = [
+    {"name": "eval", "beforeStep": "to-20", "job": {"templateRef": {"name": "eval-job"}}},
+    {"name": "licence", "beforeStep": "to-60", "webhook": {"url": "https://hooks.example.com/licence"}},
+    {
+        "name": "sign-off",
+        "beforeStep": "promotion",
+        "job": {"templateRef": {"name": "eval-job"}},
+        "retries": 1,
+    },
+]
+
+
+def cron_job(name: str, *, container: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """A suspended CronJob, as the API server gives it back."""
+    server = {"name": "eval", "image": "eval:1", "command": ["evaluate"], **(container or {})}
+    template = {"spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [server]}}}}
+    metadata = {"name": name, "namespace": "ml", "uid": f"uid-of-{name}", "labels": {}}
+    return {"metadata": metadata, "spec": {"suspend": True, "jobTemplate": template}}
+
+
 WORKLOADS: tuple[Workload, ...] = (
     create,
     good_canary,
@@ -93,6 +134,8 @@ WORKLOADS: tuple[Workload, ...] = (
     scaled,
     paused,
     retried,
+    gated,
+    gate_says_no,
 )
 
 
