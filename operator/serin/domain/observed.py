@@ -75,7 +75,7 @@ class RouteView:
     """An HTTPRoute that Serin owns: weights by Service name, and what its controller reports of it.
 
     Attributes:
-        reported: Some controller has written a parent status, of whatever generation.
+        reported: Some controller has written a parent status: of any generation that it names, or a refusal.
         accepted: Every parentRef is Accepted and ResolvedRefs at the current generation.
         refusal: What the controller says where it refuses the route.
         written_at: When Serin's latest apply of it was, from managedFields; None if unknown.

@@ -2,7 +2,8 @@
 
 A controller reports per parentRef, with the generation it has seen; a word about an older one says
 nothing about the weights written since. Several controllers may report on one parentRef: one that has
-taken the route is enough.
+taken the route is enough. Some never name a generation: their yes may be an old one and is not waited for,
+their no is believed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,8 +15,15 @@ NEEDED: Final = ("Accepted", "ResolvedRefs")
 
 
 def reported(route: Object) -> bool:
-    """Some controller has written about one of our parentRefs, of whatever generation."""
-    return any(entry.get("conditions") for ref in _refs(route) for entry in _entries(route, ref))
+    """Some controller has written about one of our parentRefs what can be waited for or is final: the
+    generation that it means, whichever, or a refusal.
+    """
+    return any(
+        "observedGeneration" in condition or _refuses(condition)
+        for ref in _refs(route)
+        for entry in _entries(route, ref)
+        for condition in entry.get("conditions") or ()
+    )
 
 
 def accepted(route: Object) -> bool:
@@ -64,8 +72,13 @@ def _current(route: Object, entry: Object) -> Mapping[str, Object]:
     return {
         condition["type"]: condition
         for condition in entry.get("conditions") or ()
-        if condition.get("observedGeneration", 0) >= generation
+        if condition.get("observedGeneration", 0) >= generation or _refuses(condition)
     }
+
+
+def _refuses(condition: Object) -> bool:
+    """A no that names no generation."""
+    return "observedGeneration" not in condition and condition["status"] == "False"
 
 
 def _holds(route: Object, entry: Object) -> bool:
