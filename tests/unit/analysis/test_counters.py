@@ -147,6 +147,13 @@ def test_a_start_that_is_not_told_any_more_changes_nothing() -> None:
     assert grown(one, REQUESTS, 100, 130) == 25
 
 
+def test_a_counter_that_is_cleared_by_a_process_that_goes_on_restarts_alone() -> None:
+    began = dict.fromkeys((100.0, 110.0, 120.0), 7.0)
+    one = target(start=began, requests={100: 500, 110: 510, 120: 520}, bad={100: 30, 110: 2, 120: 3})
+
+    assert (grown(one, REQUESTS, 100, 120), grown(one, BAD, 100, 120)) == (20, 3)
+
+
 def test_a_restart_in_a_gap_counts_what_came_since() -> None:
     one = target(start={100: 7.0, 120: 111.0}, up=up(100, 120), requests={100: 50, 120: 90}, bad={100: 4})
     hear(one, up=up(130), requests={130: 95}, bad={130: 3})

@@ -25,6 +25,7 @@ SKEW_SECONDS: Final = 60.0
 """How far a node's clock may be from Prometheus'. A process' start time is of the node's clock, and some
 servers compute it anew at each scrape: it moves when that clock is set, and nothing has begun.
 """
+_COUNTERS: Final = frozenset({Role.REQUESTS, Role.BAD, Role.WITHIN})
 Point = tuple[float, list[float]]
 """A scrape, and the total of each cell until then."""
 
@@ -183,17 +184,16 @@ class Target:
         return found
 
     def _restarted(self, news: Iterable[tuple[Stream, list[Sample]]]) -> bool:
-        """Whether the process began anew since it was last read: it says so, or some counter fell.
+        """Whether the process began anew since it was last read: it says so, or is silent and a counter fell.
 
         Then all of them did: a requests counter may overtake its old value while the errors counter falls.
         """
-        anew = False
-        for stream, found in news:
-            if stream.cell.role is Role.START:
-                anew |= self._began(stream.key, found)
-            elif stream.cell.role is not Role.NATIVE:
-                anew |= self._falls(stream, found)
-        return anew
+        starts = [(stream.key, found) for stream, found in news if stream.cell.role is Role.START]
+        if any(key in self._starts for key, _ in starts):
+            return any([self._began(key, found) for key, found in starts])
+        for key, found in starts:
+            self._began(key, found)
+        return any(stream.cell.role in _COUNTERS and self._falls(stream, found) for stream, found in news)
 
     def _falls(self, stream: Stream, found: Sequence[Sample]) -> bool:
         last, (t, value) = self._last.get(stream.key), found[0]
