@@ -25,9 +25,10 @@ from serin.runtime.settings import Settings
 from serin.runtime.sweeper import StalledWatch
 from serin.runtime.telemetry import log_to
 from serin.workbench import replaying
+from serin.workbench.corpus import command as collecting
 from serin.workbench.simulation import command as simulating
 
-WORKBENCH: Final = (replaying, simulating)
+WORKBENCH: Final = (replaying, simulating, collecting)
 """Each registers its arguments, and as `act` what is done with them."""
 LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 

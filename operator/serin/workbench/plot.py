@@ -8,7 +8,7 @@ any kind of colour vision tell apart.
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import groupby
-from math import exp, isfinite
+from math import exp, isfinite, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -121,11 +121,11 @@ def _of_late(looks: Sequence[Look], counts: Sequence[Counts]) -> list[float]:
 
 
 def _share(counts: Counts) -> float:
-    return 100 * counts.bad / counts.events if counts.events > 0 else float("nan")
+    return 100 * counts.bad / counts.events if counts.events > 0 else nan
 
 
 def _draw_ratio(axes: "Axes", replay: Replay, found: Sequence[SignalAssessment], *, allowed: float) -> None:
-    times, nothing = _times(replay.looks), float("nan")
+    times, nothing = _times(replay.looks), nan
     ratios = [one.ratio or nothing for one in found]
     axes.set_yscale("log")
     known = [value for value in ratios if isfinite(value)]
@@ -140,7 +140,7 @@ def _draw_ratio(axes: "Axes", replay: Replay, found: Sequence[SignalAssessment],
             [min(one.upper or high, high) for one in found],
         )
     )
-    axes.fill_between(times, lower, upper, color=NEUTRAL, alpha=0.25, linewidth=0, label="bounds")
+    axes.fill_between(times, lower, upper, color=NEUTRAL, alpha=0.25, linewidth=0, label=_bounds_label(found))
     axes.plot(times, ratios, color=CANARY, linewidth=1.8, label="canary over stable")
     axes.axhline(1, color=NEUTRAL, linewidth=0.8)
     axes.axhline(allowed, color=NEUTRAL, linewidth=1.2, linestyle="--", label=f"allowed, {allowed:g}")
@@ -162,6 +162,11 @@ def _draw_evidence(axes: "Axes", replay: Replay, found: Sequence[SignalAssessmen
     axes.set_ylabel("evidence")
     axes.set_xlabel("time, UTC")
     axes.legend(loc="upper left", ncols=2, **_LEGEND)
+
+
+def _bounds_label(found: Sequence[SignalAssessment]) -> str:
+    changed = next((one.since for one in reversed(found) if one.since is not None), None)
+    return "bounds" if changed is None else f"bounds, in the end since {clock(changed)}"
 
 
 def _number_logarithmic(axes: "Axes", digits: tuple[int, ...]) -> None:

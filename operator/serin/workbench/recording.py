@@ -6,7 +6,7 @@ whatever its labels say.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from math import inf
 from typing import Any, Final
@@ -32,6 +32,8 @@ from serin.workbench.recorded import Head, Kind, RecordedSignal
 SHIFT: Final = 0.05
 """The largest shift of scores that is still healthy, unless said."""
 INCREASE: Final = 0.001
+_TWICE: Final = ", canary"
+"""Behind the name of a pod that is in both arms."""
 _MILLISECONDS: Final = ("_milliseconds", "_ms")
 """Ends of the names of histograms that are not in seconds."""
 
@@ -89,7 +91,8 @@ def recording_of(document: object) -> Recording:
         answers |= _answers(signal)
     answers |= _of_targets(document)
     policies = tuple(_policy(signal, answers) for signal in signals)
-    return Recording(_request(head, policies, answers), answers)
+    pods = tuple(_pods(head, answers))
+    return Recording(_request(head, policies, pods), _told_apart(answers))
 
 
 def _signals(document: Mapping[str, Any], head: Head) -> Iterator[_Signal]:
@@ -201,7 +204,7 @@ def _policy(signal: _Signal, answers: Answers) -> SignalPolicy:
     )
 
 
-def _request(head: Head, signals: tuple[SignalPolicy, ...], answers: Answers) -> TrialRequest:
+def _request(head: Head, signals: tuple[SignalPolicy, ...], pods: tuple[PodTimes, ...]) -> TrialRequest:
     start = head.rollout_start
     changes = head.weights or ((start, None),)
     return TrialRequest(
@@ -211,7 +214,7 @@ def _request(head: Head, signals: tuple[SignalPolicy, ...], answers: Answers) ->
         namespace="",
         stable="stable",
         canary="canary",
-        pods=tuple(_pods(head, answers)),
+        pods=pods,
         windows=tuple(
             StepWindow(step=step, weight=percent, written=t, settled=t)
             for step, (t, percent) in enumerate(changes)
@@ -229,10 +232,38 @@ def _pods(head: Head, answers: Answers) -> Iterator[PodTimes]:
     first: dict[tuple[Arm, str], float] = {}
     for series in chain.from_iterable(answers.values()):
         if series.arm is not None and series.samples:
-            key = (series.arm, series.labels.get("pod") or series.labels["instance"])
+            key = (series.arm, _pod(series))
             first[key] = min(series.samples[0][0], first.get(key, inf))
+    shared = _shared(answers)
     for (arm, pod), began in first.items():
+        name = f"{pod}{_TWICE}" if arm is Arm.CANARY and pod in shared else pod
         if pod in head.pods:
-            yield PodTimes(name=pod, arm=arm, ready=head.pods[pod].ready)
+            yield PodTimes(name=name, arm=arm, ready=head.pods[pod].ready)
         elif arm is Arm.CANARY or began > head.rollout_start:
-            yield PodTimes(name=pod, arm=arm, ready=began)
+            yield PodTimes(name=name, arm=arm, ready=began)
+
+
+def _told_apart(answers: Answers) -> Answers:
+    """With another name for the canary's half of a pod that serves both versions: each is warm by itself."""
+    shared = _shared(answers)
+    return {
+        channel: tuple(
+            replace(one, labels={**one.labels, "pod": f"{_pod(one)}{_TWICE}"})
+            if one.arm is Arm.CANARY and _pod(one) in shared
+            else one
+            for one in found
+        )
+        for channel, found in answers.items()
+    }
+
+
+def _shared(answers: Answers) -> set[str]:
+    """Pods that are in both arms."""
+    pods: dict[Arm | None, set[str]] = {arm: set() for arm in Arm}
+    for series in chain.from_iterable(answers.values()):
+        pods.setdefault(series.arm, set()).add(_pod(series))
+    return pods[Arm.CANARY] & pods[Arm.STABLE]
+
+
+def _pod(series: Series) -> str:
+    return series.labels.get("pod") or series.labels["instance"]

@@ -1,7 +1,8 @@
 """A replay in words: JSON for machines, one line a boundary; a table for people, with what changed in it.
 
 The JSON is a contract: `verdict`, `decidedAt` and `timeline`, whose fields are those of the first signal.
-Times are Unix seconds of boundaries, logarithms are natural, and what is unknown or unbounded is null.
+Times are Unix seconds of boundaries, logarithms are natural, and what is unknown or unbounded is null. Where
+the ratio has changed, the bounds are of the time `since` that began.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ def as_json(replay: Replay) -> dict[str, Any]:
         "verdict": str(replay.verdict),
         "decidedAt": replay.decided_at,
         "message": last.message if last else _NOTHING,
+        "notes": list(notes(replay)),
         "timeline": [_entry(look) for look in replay.looks],
     }
 
@@ -45,6 +47,7 @@ def _numbers(signal: SignalAssessment) -> dict[str, Any]:
         "ratio": _finite(signal.ratio),
         "lower": _finite(signal.lower),
         "upper": _finite(signal.upper),
+        "since": signal.since,
         "canary": _counts(signal.canary),
         "stable": _counts(signal.stable),
     }
@@ -66,7 +69,13 @@ def as_text(replay: Replay, *, every: int | None = None) -> str:
         _table(replay, index, _shown(replay.looks, every))
         for index in range(len(replay.request.policy.signals))
     ]
-    return "\n\n".join([*parts, conclusion(replay)])
+    return "\n\n".join([*parts, *notes(replay), conclusion(replay)])
+
+
+def notes(replay: Replay) -> Iterator[str]:
+    """What was not looked at, for want of data."""
+    if all(window.weight is None for window in replay.request.windows):
+        yield "The share of the traffic that the canary got was not checked: the recording has no weights."
 
 
 def conclusion(replay: Replay) -> str:
@@ -128,6 +137,8 @@ def _ratio(signal: SignalAssessment) -> Iterator[str]:
     if signal.lower is not None or signal.upper is not None:
         upper = _finite(signal.upper)
         yield f"[{signal.lower or 0:.2f}, {'∞' if upper is None else f'{upper:.2f}'}]"
+    if signal.since is not None:
+        yield f"since {clock(signal.since)}"
 
 
 def _evidence(logarithm: float) -> str:

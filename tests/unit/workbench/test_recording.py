@@ -71,14 +71,18 @@ def test_samples_in_disorder_and_twice_are_put_in_order() -> None:
 
 
 def test_what_is_under_an_arm_is_that_arms_whatever_its_labels() -> None:
-    """A server that holds both versions is one pod, and still two things to compare."""
+    """A server that holds both versions is one pod, and still two things to compare, warm by themselves."""
     both = document()
     both["stable"] = arm((1425, 14.25), pod="both", first=-60, last=80)
     both["canary"] = arm((75, 0.75), pod="both", first=0, last=80)
 
-    found = recording_of(both).answers[REQUESTS]
+    found = recording_of(both)
 
-    assert [one.arm for one in found] == [Arm.CANARY, Arm.STABLE]
+    assert [(one.arm, one.labels["pod"]) for one in found.answers[REQUESTS]] == [
+        (Arm.CANARY, "both, canary"),
+        (Arm.STABLE, "both"),
+    ]
+    assert pods(found) == {"both, canary": START}
 
 
 def test_pods_are_ready_when_first_seen_where_nobody_says() -> None:

@@ -139,6 +139,14 @@ def test_people_read_what_changed_and_a_sentence() -> None:
     assert lines[-1].startswith("Harm since 00:00:30, 30 s after the start. errors: 150 bad of 150 on canary")
 
 
+def test_a_share_that_is_not_checked_is_told() -> None:
+    note = "The share of the traffic that the canary got was not checked: the recording has no weights."
+    without, with_weights = replayed(FAILS), replayed(FAILS | {"weights": [[START, 5]]})
+
+    assert note in as_text(without)
+    assert (as_json(without)["notes"], as_json(with_weights)["notes"]) == ([note], [])
+
+
 # The command
 
 

@@ -53,9 +53,10 @@ def _healthy() -> Iterator[Fields]:
 
 def _faulty() -> Iterator[Fields]:
     errors: Fields = {"kind": Kind.ERRORS}
-    for fault, onset, rate, usual, _ in product(_TIMES, _ONSETS, _RATES, (0.001, 0.01), range(2)):
+    for fault, onset, rate, usual, _ in product(_TIMES, _ONSETS, _RATES, (0.001, 0.01), range(3)):
         yield errors | {"per_second": rate, "usual": usual, "fault": fault, "onset": onset}
-    for fault, onset, rate, usual in product(("+1pp", "+5pp", "100%"), _ONSETS, _RATES, (0.0, 0.001, 0.01)):
+    points = ("+1pp", "+5pp", "100%")
+    for fault, onset, rate, usual, _ in product(points, _ONSETS, _RATES, (0.0, 0.001, 0.01), range(2)):
         yield errors | {"per_second": rate, "usual": usual, "fault": fault, "onset": onset}
     for fault, ramp, onset, rate in product(("x10", "x50"), (600, 1200), (0, 600), _RATES):
         ramped = {"fault": fault, "onset": onset, "ramp": ramp}

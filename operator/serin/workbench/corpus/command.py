@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 from collections.abc import Iterator, Sequence
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
@@ -58,10 +59,10 @@ def _judge(parsed: argparse.Namespace) -> int:
     return 0
 
 
-def judged_in_parallel(chosen: Sequence[Described]) -> Iterator[Judged]:
+def judged_in_parallel(chosen: Sequence[Described], *, foretell: bool = True) -> Iterator[Judged]:
     """Judge on all processors, in order."""
     with get_context("spawn").Pool(os.cpu_count()) as pool:
-        yield from pool.imap(judged, chosen, chunksize=4)
+        yield from pool.imap(partial(judged, foretell=foretell), chosen, chunksize=4)
 
 
 def write_docs(folder: Path, results: Sequence[Judged], told: str) -> None:

@@ -81,8 +81,13 @@ class Judged:
         return line | {"expected": "Harm" if self.detectable else "any"}
 
 
-def judged(told: Described) -> Judged:
-    """Make a rollout's recording, and judge it by everyone."""
+def judged(told: Described, *, foretell: bool = True) -> Judged:
+    """Make a rollout's recording, and judge it by everyone.
+
+    Args:
+        told: The rollout.
+        foretell: Work out what is to be expected of a fault too, which takes as long again.
+    """
     recording = recording_of(document_of(told))
     found = replay(recording)
     at = {SERIN: found.decided_at if found.verdict is Verdict.HARM else None}
@@ -92,7 +97,7 @@ def judged(told: Described) -> Judged:
         told=told,
         verdict=found.verdict,
         phi=phi,
-        chance=chance_of(told, phi=phi) if told.truth is Truth.FAULTY else None,
+        chance=chance_of(told, phi=phi) if foretell and told.truth is Truth.FAULTY else None,
         rollbacks={name: None if t is None else t - START for name, t in at.items()},
     )
 
