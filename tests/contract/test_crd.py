@@ -136,6 +136,10 @@ BREAKS_A_RULE: dict[str, tuple[Object, str]] = {
         model(analysis=with_signal("latency", maxSlowdown="1.2", maxRatio="2")),
         "spec.analysis.signals[0]: Invalid value: maxRatio and maxIncreasePoints are margins of bad requests",
     ),
+    "two signals of one name": (
+        model(analysis={"signals": [{"name": "errors"}, {"name": "errors", "dataPlane": "Envoy"}]}),
+        "spec.analysis.signals[1]: Duplicate value",
+    ),
     "dry runs alone": (
         model(analysis=with_signal(dryRun=True)),
         "spec.analysis.signals: Invalid value: all are dry runs, so nothing could be shown safe",

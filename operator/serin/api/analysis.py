@@ -191,6 +191,15 @@ class Analysis(Spelled):
             message="all are dry runs, so nothing could be shown safe; let one act, or set mode to Observe",
             field="signals",
         ),
+        # The server says so by the list's key, too; nobody else would.
+        Rule(
+            cel="!has(self.signals) || self.signals.all(s, self.signals.exists_one(t, t.name == s.name))",
+            holds=lambda analysis: (
+                len({signal.name for signal in analysis.signals or ()}) == len(analysis.signals or ())
+            ),
+            message="two signals have one name; name each for what it says",
+            field="signals",
+        ),
     )
 
     mode: Mode = Mode.ENFORCE

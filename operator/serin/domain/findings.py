@@ -11,7 +11,7 @@ from serin.domain.analysis.queries import Window, query
 from serin.domain.analysis.verdict import Assessment, SignalAssessment, Verdict
 from serin.domain.figures import counted, figure, figure_of_log, moment
 from serin.domain.rollout.world import Decision, World, canary_of, revision_name
-from serin.domain.status import AnalysisStatus, Rollout, SignalStatus
+from serin.domain.status import AnalysisStatus, Rollout, SignalStatus, State
 
 AVAILABLE: Final = "AnalysisAvailable"
 """The condition's type."""
@@ -144,6 +144,8 @@ def _known(world: World) -> Word | None:
 
 
 def _first_samples_due(world: World, rollout: Rollout, word: Assessment) -> bool:
-    """Whether a pod that has just begun to answer may not have been scraped yet: every rollout begins so."""
+    """Whether pods are just beginning to answer and may not have been scraped yet: every step begins so."""
+    if word.reason != Missing.NO_SAMPLES or rollout.state is State.PREPARING:
+        return word.reason == Missing.NO_SAMPLES
     start = rollout.step_started_at
-    return word.reason == Missing.NO_SAMPLES and start is not None and world.now - start < world.freshness
+    return start is not None and world.now - start < world.freshness

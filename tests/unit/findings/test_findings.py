@@ -244,14 +244,22 @@ def test_analysis_is_available_unless_somebody_has_to_mend_it(
     assert analysis_available(seen, decision(seen)) == shown
 
 
-def test_pods_that_have_just_begun_are_not_missed_yet() -> None:
-    early = world(word(Verdict.NO_DATA, reason=Missing.NO_SAMPLES), now=STARTED + timedelta(seconds=20))
+@pytest.mark.parametrize(
+    ("state", "after", "available"),
+    [
+        (State.STEPPING, timedelta(seconds=119), "True"),
+        (State.STEPPING, timedelta(seconds=120), "False"),
+        (State.PREPARING, timedelta(hours=1), "True"),
+    ],
+)
+def test_pods_that_have_just_begun_are_not_missed_yet(state: State, after: timedelta, available: str) -> None:
+    early = world(word(Verdict.NO_DATA, reason=Missing.NO_SAMPLES), now=STARTED + after)
+    rollout = ROLLOUT.model_copy(update={"state": state})
 
-    assert analysis_available(early, decision(early)) == (
-        "True",
-        "SamplesReadable",
-        "samples are read from Prometheus",
-    )
+    shown = analysis_available(early, replace(decision(early), rollout=rollout))
+
+    assert shown is not None
+    assert shown[0] == available
 
 
 @pytest.mark.parametrize(
