@@ -74,7 +74,7 @@ async def _recorded(wanted: Wanted) -> dict[str, Any]:
             for key, counter in {**_OF_TARGETS, **wanted.counters}.items():
                 series = await _series(client, wanted, _selector(counter, wanted.arms[arm]))
                 if series or key in wanted.counters:
-                    arms[str(arm)][key] = {"resultType": "matrix", "result": _result(series)}
+                    arms[str(arm)][key] = {"resultType": "matrix", "result": result_of(series)}
     for arm_name, found in arms.items():
         _check_found(wanted, Arm(arm_name), found)
     head = {"scrapeIntervalSeconds": wanted.interval, "rolloutStart": wanted.start}
@@ -111,7 +111,7 @@ def _selector(counter: Counter, matchers: Matchers) -> str:
     return f"{'' if several else counter.metric}{{{','.join(told)}}}"
 
 
-def _result(series: Iterable[Series]) -> list[dict[str, Any]]:
+def result_of(series: Iterable[Series]) -> list[dict[str, Any]]:
     """Series as Prometheus answers them; of native histograms, the buckets that the judge would read."""
     classic: list[dict[str, Any]] = []
     native: list[Series] = []

@@ -38,6 +38,8 @@ LEAST_WIDTH: Final = 0.06
 TICKS: Final = (5, 15, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400)
 """Seconds between the times on the axis."""
 MOST_TICKS: Final = 9
+HEADROOM: Final = 1.3
+"""Over the curves, for the legend."""
 HEIGHTS: Final = (3, 2.2, 2.2)
 _LEGEND: Final[dict[str, Any]] = {
     "facecolor": "#FFFFFF",
@@ -82,8 +84,11 @@ def drawn(replay: Replay) -> "Figure":
     for column, signal in enumerate(signals):
         found = [look.signals[column] for look in replay.looks]
         shares, ratio, evidence = grid[:, column]
-        _draw_shares(shares, replay, found)
-        _draw_ratio(ratio, replay, found, allowed=signal.max_ratio)
+        _draw_shares(shares, replay, found, of_cut=signal.is_distribution)
+        if signal.max_shift is not None:
+            _draw_shift(ratio, replay, found, allowed=signal.max_shift)
+        else:
+            _draw_ratio(ratio, replay, found, allowed=None if signal.is_distribution else signal.max_ratio)
         _draw_evidence(evidence, replay, found, limit=limit_of(replay, column))
         shares.set_title(signal.name, loc="left", fontweight="bold", pad=22)
         for axes in (shares, ratio, evidence):
@@ -99,16 +104,18 @@ def _times(looks: Sequence[Look]) -> list[float]:
     return [look.at for look in looks]
 
 
-def _draw_shares(axes: "Axes", replay: Replay, found: Sequence[SignalAssessment]) -> None:
+def _draw_shares(axes: "Axes", replay: Replay, found: Sequence[SignalAssessment], *, of_cut: bool) -> None:
+    """Shares of both arms; of a distribution those at the cut that speaks most, which may change."""
     times = _times(replay.looks)
     for name, colour in (("stable", STABLE), ("canary", CANARY)):
         counts = [signal.stable if name == "stable" else signal.canary for signal in found]
-        axes.plot(times, _of_late(replay.looks, counts), color=colour, alpha=0.45, linewidth=1)
+        if not of_cut:
+            axes.plot(times, _of_late(replay.looks, counts), color=colour, alpha=0.45, linewidth=1)
         axes.plot(times, [_share(one) for one in counts], color=colour, linewidth=2.2, label=name)
-    axes.set_ylabel("bad requests, %")
-    axes.set_ylim(bottom=0)
-    title = "bold: since counting began, thin: last minute"
-    axes.legend(loc="upper left", title=title, alignment="left", **_LEGEND)
+    axes.set_ylabel("beyond the cut, %" if of_cut else "bad requests, %")
+    axes.set_ylim(0, axes.get_ylim()[1] * HEADROOM)
+    title = "since counting began" if of_cut else "bold: since counting began, thin: last minute"
+    axes.legend(loc="upper left", title=title, alignment="left", ncols=2, **_LEGEND)
 
 
 def _of_late(looks: Sequence[Look], counts: Sequence[Counts]) -> list[float]:
@@ -124,7 +131,9 @@ def _share(counts: Counts) -> float:
     return 100 * counts.bad / counts.events if counts.events > 0 else nan
 
 
-def _draw_ratio(axes: "Axes", replay: Replay, found: Sequence[SignalAssessment], *, allowed: float) -> None:
+def _draw_ratio(
+    axes: "Axes", replay: Replay, found: Sequence[SignalAssessment], *, allowed: float | None
+) -> None:
     times, nothing = _times(replay.looks), nan
     ratios = [one.ratio or nothing for one in found]
     axes.set_yscale("log")
@@ -143,11 +152,23 @@ def _draw_ratio(axes: "Axes", replay: Replay, found: Sequence[SignalAssessment],
     axes.fill_between(times, lower, upper, color=NEUTRAL, alpha=0.25, linewidth=0, label=_bounds_label(found))
     axes.plot(times, ratios, color=CANARY, linewidth=1.8, label="canary over stable")
     axes.axhline(1, color=NEUTRAL, linewidth=0.8)
-    axes.axhline(allowed, color=NEUTRAL, linewidth=1.2, linestyle="--", label=f"allowed, {allowed:g}")
+    if allowed is not None:
+        axes.axhline(allowed, color=NEUTRAL, linewidth=1.2, linestyle="--", label=f"allowed, {allowed:g}")
     axes.set_ylim(low, high)
     _number_logarithmic(axes, (1, 2, 5))
     axes.set_ylabel("ratio")
     axes.legend(loc="upper left", ncols=3, **_LEGEND)
+
+
+def _draw_shift(axes: "Axes", replay: Replay, found: Sequence[SignalAssessment], *, allowed: float) -> None:
+    points = [nan if one.ratio is None else 100 * one.ratio for one in found]
+    axes.plot(_times(replay.looks), points, color=CANARY, linewidth=1.8, label="largest shift")
+    axes.axhline(
+        100 * allowed, color=NEUTRAL, linewidth=1.2, linestyle="--", label=f"allowed, {100 * allowed:g}"
+    )
+    axes.set_ylim(0, axes.get_ylim()[1] * HEADROOM)
+    axes.set_ylabel("shift, points")
+    axes.legend(loc="upper left", ncols=2, **_LEGEND)
 
 
 def _draw_evidence(axes: "Axes", replay: Replay, found: Sequence[SignalAssessment], *, limit: float) -> None:

@@ -18,6 +18,10 @@ ROWS: Final = 16
 HIGHEST: Final = 1e6
 """Evidence beyond this is shown as more than it: nobody needs to know by how much."""
 
+_MEANT: Final = {
+    False: "bad of all requests since counting began; times are UTC",
+    True: "beyond the cut at which most speaks for a difference, since counting began; times are UTC",
+}
 _NOTHING: Final = "no sample is from after the rollout's start, or from after its first scrape interval"
 
 
@@ -94,12 +98,14 @@ def _shown(looks: Sequence[Look], every: int | None) -> list[Look]:
 def _table(replay: Replay, index: int, looks: Sequence[Look]) -> str:
     signal = replay.request.policy.signals[index]
     limit = limit_of(replay, index)
-    head = ["time", "verdict", "canary bad", "stable bad", "ratio [bounds]", f"evidence of {exp(limit):,.0f}"]
-    rows = [head, *(_row(look, look.signals[index]) for look in looks)]
+    what = "at the cut" if signal.is_distribution else "bad"
+    effect = "ratio [bounds]" if signal.max_shift is None else "shift"
+    columns = [f"canary {what}", f"stable {what}", effect, f"evidence of {exp(limit):,.0f}"]
+    head = ["time", "verdict", *columns]
+    rows = [head, *(_row(look, look.signals[index], shift=signal.max_shift is not None) for look in looks)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    ours = f"{signal.name}: bad of all requests since counting began; times are UTC"
-    return "\n".join([ours, *(line.rstrip() for line in lines)])
+    return "\n".join([f"{signal.name}: {_MEANT[signal.is_distribution]}", *(line.rstrip() for line in lines)])
 
 
 def limit_of(replay: Replay, index: int) -> float:
@@ -110,13 +116,13 @@ def limit_of(replay: Replay, index: int) -> float:
     return log(max(total, mine) / mine / policy.max_false_rollback_rate)
 
 
-def _row(look: Look, signal: SignalAssessment) -> list[str]:
+def _row(look: Look, signal: SignalAssessment, *, shift: bool) -> list[str]:
     return [
         clock(look.at),
         _word(look),
         _share(signal.canary),
         _share(signal.stable),
-        " ".join(_ratio(signal)),
+        _shift(signal) if shift else " ".join(_ratio(signal)),
         _evidence(signal.log_evidence),
     ]
 
@@ -130,6 +136,10 @@ def _share(counts: Counts) -> str:
     if counts.events <= 0:
         return "-"
     return f"{counts.bad:,.0f} of {counts.events:,.0f} ({counts.bad / counts.events:.2%})"
+
+
+def _shift(signal: SignalAssessment) -> str:
+    return "-" if signal.ratio is None else f"{100 * signal.ratio:.1f} points"
 
 
 def _ratio(signal: SignalAssessment) -> Iterator[str]:
