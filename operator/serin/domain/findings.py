@@ -46,7 +46,9 @@ def analysis_status(world: World, decision: Decision) -> AnalysisStatus | None:
         return world.status.analysis
     window = window_of(world, rollout, word)
     return AnalysisStatus(
-        verdict=word.verdict.value, signals=[_signal(world, signal, window) for signal in word.signals]
+        verdict=word.verdict.value,
+        late_samples=word.late or None,
+        signals=[_signal(world, signal, window) for signal in word.signals],
     )
 
 

@@ -173,7 +173,10 @@ class SignalStatus(Wire):
     verdict: Name
     canary: CountsStatus
     stable: CountsStatus
-    ratio: Figure | None = None
+    ratio: Figure | None = Field(
+        default=None,
+        description="Canary's share of bad requests over the stable's; of a shift, the part that moved.",
+    )
     ratio_lower: Figure | None = Field(
         default=None, description="The true ratio is surely not below this, nor above ratioUpper."
     )
@@ -203,6 +206,11 @@ class AnalysisStatus(Wire):
     """The judge's latest word, and the guards'."""
 
     verdict: Name
+    late_samples: int | None = Field(
+        default=None,
+        ge=0,
+        description="Samples that came too late to be used; evidence computed anew may differ by them.",
+    )
     signals: Annotated[list[SignalStatus], Field(max_length=16)] = Field(default_factory=list)
     guards: Annotated[list[GuardStatus], Field(max_length=16)] = Field(default_factory=list)
 

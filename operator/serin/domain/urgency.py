@@ -77,7 +77,7 @@ def _without_confirmation(status: Status) -> Status:
     if status.analysis is not None:
         undated: dict[str, object] = {"window": None, "query": None}
         signals = [signal.model_copy(update=undated) for signal in status.analysis.signals]
-        analysis = status.analysis.model_copy(update={"signals": signals})
+        analysis = status.analysis.model_copy(update={"signals": signals, "late_samples": None})
         status = status.model_copy(update={"analysis": analysis})
     if status.rollout is None:
         return status

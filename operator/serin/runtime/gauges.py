@@ -33,12 +33,13 @@ FAMILIES: Final = (
     Family("serin_rollout_step", MODEL, "Index of the step under way, from 0."),
     Family("serin_analysis_available", MODEL, "Whether samples can be read: 1 or 0."),
     Family("serin_analysis_verdict", (*MODEL, "verdict"), "1 for the verdict of now, 0 for the others."),
+    Family("serin_analysis_late_samples", MODEL, "Samples that came too late to be used in this rollout."),
     Family("serin_signal_verdict", (*SIGNAL, "verdict"), "1 for the verdict of now, 0 for the others."),
     Family(
         "serin_signal_log_evidence", SIGNAL, "Natural logarithm of the evidence for harm; 0 says nothing."
     ),
     Family("serin_signal_log_safety", SIGNAL, "Natural logarithm of the evidence for safety at this step."),
-    Family("serin_signal_ratio", SIGNAL, "How many times the stable's share of bad requests the canary has."),
+    Family("serin_signal_ratio", SIGNAL, "Canary's share of bad requests over the stable's; or what moved."),
     Family("serin_signal_ratio_lower", SIGNAL, "The true ratio is surely not below this."),
     Family("serin_signal_ratio_upper", SIGNAL, "The true ratio is surely not above this."),
     Family("serin_signal_events", ARM, "Requests since counting began in this rollout."),
@@ -96,6 +97,7 @@ def _add_word(samples: Samples, key: Key, word: Assessment) -> None:
     model = _model(key)
     _add(samples, "serin_analysis_available", model, int(word.available))
     _add_verdict(samples, "serin_analysis_verdict", model, word.verdict)
+    _add(samples, "serin_analysis_late_samples", model, word.late)
     for signal in word.signals:
         _add_signal(samples, f'{model},signal="{signal.name}"', signal)
 

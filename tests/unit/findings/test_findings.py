@@ -145,6 +145,16 @@ def test_dry_run_is_marked_and_others_are_not() -> None:
     assert [signal.dry_run for signal in shown.signals] == [None, True]
 
 
+def test_samples_that_came_too_late_are_told() -> None:
+    seen = world(word(late=3))
+
+    late, punctual = analysis_status(seen, decision(seen)), analysis_status(world(word()), decision(seen))
+
+    assert late is not None
+    assert punctual is not None
+    assert (late.late_samples, punctual.late_samples) == (3, None)
+
+
 def test_signal_that_the_spec_has_no_more_has_no_query() -> None:
     seen = world(word(Verdict.HARM, replace(HARMFUL, name="gone")))
 
