@@ -13,7 +13,7 @@ KEEP ?=
 CONTEXT ?=
 ARGS ?=
 
-.PHONY: help setup demo test lint types unit cluster kind clean
+.PHONY: help setup demo test lint types unit corpus cluster kind clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ types: .venv/complete ## mypy, strict
 
 unit: .venv/complete ## The tests that need no cluster
 	@pytest tests/unit tests/component $(ARGS)
+
+corpus: .venv/complete ## Judge more than a thousand rollouts whose truth is known, and write docs/corpus
+	@serin corpus judge --docs docs/corpus
 
 cluster: setup ## A control plane with pods as processes; says how to reach it and runs until Ctrl-C
 	@python -m tests.cluster $(ARGS)

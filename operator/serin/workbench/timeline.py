@@ -30,16 +30,18 @@ def as_json(replay: Replay) -> dict[str, Any]:
     last = replay.looks[-1].assessment if replay.looks else None
     return {
         "verdict": str(replay.verdict),
-        "decidedAt": replay.decided_at,
+        "decidedAt": _seconds(replay.decided_at),
         "message": last.message if last else _NOTHING,
         "notes": list(notes(replay)),
+        "lateSamples": last.late if last else 0,
         "timeline": [_entry(look) for look in replay.looks],
     }
 
 
 def _entry(look: Look) -> dict[str, Any]:
     first, *others = look.signals
-    entry = {"t": look.at, "verdict": str(look.verdict), **_numbers(first)}
+    word = {"verdict": str(look.verdict), "reason": look.assessment.reason}
+    entry = {"t": _seconds(look.at), **word, **_numbers(first)}
     if others:
         entry["signals"] = {one.name: {"verdict": str(one.verdict), **_numbers(one)} for one in look.signals}
     return entry
@@ -51,7 +53,7 @@ def _numbers(signal: SignalAssessment) -> dict[str, Any]:
         "ratio": _finite(signal.ratio),
         "lower": _finite(signal.lower),
         "upper": _finite(signal.upper),
-        "since": signal.since,
+        "since": _seconds(signal.since),
         "canary": _counts(signal.canary),
         "stable": _counts(signal.stable),
     }
@@ -59,6 +61,10 @@ def _numbers(signal: SignalAssessment) -> dict[str, Any]:
 
 def _counts(counts: Counts) -> Mapping[str, float]:
     return {"events": round(counts.events, 6), "bad": round(counts.bad, 6)}
+
+
+def _seconds(moment: float | None) -> float | None:
+    return int(moment) if moment is not None and moment == int(moment) else moment
 
 
 def _finite(value: float | None) -> float | None:
