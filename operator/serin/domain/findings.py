@@ -9,6 +9,7 @@ from serin.domain.analysis.judge import Reason as Missing
 from serin.domain.analysis.policy import Mode
 from serin.domain.analysis.queries import Window, query
 from serin.domain.analysis.verdict import Assessment, SignalAssessment, Verdict
+from serin.domain.conditions import Word
 from serin.domain.figures import counted, figure, figure_of_log, moment
 from serin.domain.rollout.world import Decision, World, canary_of, revision_name
 from serin.domain.status import AnalysisStatus, Rollout, SignalStatus, State
@@ -34,8 +35,6 @@ MISSING: Final = frozenset(
 """Reasons for which nothing can be concluded until somebody mends something. Warming up, or waiting for
 traffic, is none of them.
 """
-
-Word = tuple[str, str, str]
 
 
 def analysis_status(world: World, decision: Decision) -> AnalysisStatus | None:
