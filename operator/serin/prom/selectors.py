@@ -8,11 +8,14 @@ parted by `owners`.
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import takewhile
 from typing import Final, NamedTuple
 
 from serin.domain.analysis.policy import Counter, DataPlane
 from serin.domain.analysis.request import (
+    LONGEST_PREFIX,
     Asked,
     LabelNames,
     TrialRequest,
@@ -21,6 +24,9 @@ from serin.domain.analysis.request import (
 )
 
 _IDENTIFIER: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+
+_COMMON_TAIL: Final = "-[a-z0-9]+-[a-z0-9]{5}"
+"""Of the pods of every Deployment whose name is not cut."""
 
 Matcher = tuple[str, str, str]
 
@@ -56,8 +62,12 @@ def selector(asked: Asked | Question, *requests: TrialRequest) -> str:
 
 
 def room(question: Question, request: TrialRequest) -> int:
-    """How many characters, at most, an attempt adds to a query."""
-    return sum(len(_quoted(value)) + 1 for _, _, value in _arms(question.data_plane, (request,)))
+    """How many characters, at most, an attempt adds to a query that others are in."""
+    if question.data_plane is not None:
+        return sum(len(_quoted(value)) + 1 for _, _, value in _arms(question.data_plane, (request,)))
+    tails = _pods((request,))
+    own = sum(len(part) + (1 if tail == _COMMON_TAIL else len(tail) + 3) for tail, part in tails)
+    return own + len(request.namespace) + 1
 
 
 def _arms(source: DataPlane | None, requests: Sequence[TrialRequest]) -> list[Matcher]:
@@ -70,8 +80,40 @@ def _arms(source: DataPlane | None, requests: Sequence[TrialRequest]) -> list[Ma
     namespaces = list(dict.fromkeys(one.namespace for one in requests))
     return [
         (labels.namespace, "=~" if len(namespaces) > 1 else "=", "|".join(namespaces)),
-        (labels.pod, "=~", "|".join(pod_pattern(name) for _, name in backends)),
+        (labels.pod, "=~", _joined(_pods(requests))),
     ]
+
+
+def _joined(pods: Iterable[tuple[str, str]]) -> str:
+    """Patterns of pods in one: what comes after the names is the same for most, and written once."""
+    by_tail: dict[str, list[str]] = {}
+    for tail, own in pods:
+        by_tail.setdefault(tail, []).append(own)
+    return "|".join(f"{own[0] if len(own) == 1 else _either(own)}{tail}" for tail, own in by_tail.items())
+
+
+def _pods(requests: Iterable[TrialRequest]) -> Iterator[tuple[str, str]]:
+    """The patterns of both sides' pods, as what others have too and what is an attempt's own."""
+    for request in requests:
+        yield from _both(request.canary, request.stable)
+
+
+@lru_cache(maxsize=10_000)
+def _both(canary: str, stable: str) -> tuple[tuple[str, str], ...]:
+    one, other = _parts(canary), _parts(stable)
+    if one[0] != other[0] or "\\" in one[1] + other[1]:
+        return one, other
+    alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one[1], other[1], strict=False)))
+    return ((one[0], f"{one[1][:alike]}{_either([one[1][alike:], other[1][alike:]])}"),)
+
+
+def _parts(name: str) -> tuple[str, str]:
+    kept = re.escape(name[:LONGEST_PREFIX]).replace(r"\-", "-")
+    return pod_pattern(name).removeprefix(kept), kept
+
+
+def _either(parts: Sequence[str]) -> str:
+    return f"({'|'.join(parts)})"
 
 
 def _bucket(asked: Asked | Question) -> Iterator[Matcher]:

@@ -9,6 +9,7 @@ decides or writes: the callback gets an assessment that names what it is valid f
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from operator import attrgetter
 from time import perf_counter
 from typing import Final
@@ -104,25 +105,20 @@ class Poller:
         """Judge what was read, and say so. Faults end here: no attempt's may end another's judgement."""
         await self._take_turns()
         try:
+            if isinstance(outcome, PrometheusError):
+                self._unread(watch, outcome)
+                return
             if isinstance(outcome, Exception):
                 raise outcome
             if outcome is not None:
                 await self._learn(watch, outcome, at)
-            assessment = watch.trial.assess(self._now())
-        except TooLarge as error:
-            if watch.behind(self._now()) and watch.stretch > SHORTEST_STRETCH:
-                watch.stretch //= 2
-                return
-            self._say(watch, self._blind(watch, error))
-        except PrometheusError as error:
-            self._say(watch, self._blind(watch, error))
+            self._answered(watch)
         except Exception:
             _log.exception("analysis failed", extra={"key": str(watch.key)})
-            words = "the analysis failed; the operator's log says why"
             self._put_off(watch, None)
-            self._say(watch, watch.trial.blind(Hold(Reason.ANALYSIS_FAULT, words)))
-        else:
-            self._answered(watch, assessment)
+            with suppress(Exception):  # what is known is as faulty, perhaps: then nothing is said
+                hold = Hold(Reason.ANALYSIS_FAULT, "the analysis failed; the operator's log says why")
+                self._say(watch, watch.trial.blind(hold))
 
     async def _learn(self, watch: Watch, answers: Answers, at: float) -> None:
         """A limited stretch at a time: a rollout that was paused for days must not stop the process."""
@@ -134,23 +130,28 @@ class Poller:
             watch.trial.add(part)
             await self._take_turns()
         watch.read_to = at
+        watch.learn_lateness(answers)
 
-    def _answered(self, watch: Watch, assessment: Assessment) -> None:
+    def _answered(self, watch: Watch) -> None:
+        now = self._now()
+        assessment = watch.trial.assess(now)
         if watch.failures:
             _log.info("samples readable again", extra={"key": str(watch.key)})
         watch.failures = 0
-        now = self._now()
-        if watch.behind(now):
+        if not watch.current(now):
             return
         pause = watch.pause(now, assessment.boundary)
         watch.next_look = asyncio.get_running_loop().time() + pause
         self._say(watch, assessment)
 
-    def _blind(self, watch: Watch, error: PrometheusError) -> Assessment:
+    def _unread(self, watch: Watch, error: PrometheusError) -> None:
+        if isinstance(error, TooLarge) and watch.behind(self._now()) and watch.stretch > SHORTEST_STRETCH:
+            watch.stretch //= 2
+            return
         if not watch.failures:
             _log.warning("samples unreadable", extra={"key": str(watch.key), "reason": str(error)})
         self._put_off(watch, getattr(error, "retry_after", None))
-        return watch.trial.blind(Hold(_reason(error), str(error)))
+        self._say(watch, watch.trial.blind(Hold(_reason(error), str(error))))
 
     def _put_off(self, watch: Watch, wish: float | None) -> None:
         watch.next_look = asyncio.get_running_loop().time() + watch.pause_after_failure(wish)

@@ -16,14 +16,14 @@ from typing import Final
 from serin.domain.analysis.counters import Role, Series
 from serin.domain.analysis.request import LabelNames
 from serin.prom.client import Prometheus
-from serin.prom.errors import NotLetIn, PrometheusError, Refused
+from serin.prom.errors import NotLetIn, PrometheusError, Refused, TooLarge
 from serin.prom.owners import owners
 from serin.prom.samples import Matrix
-from serin.prom.selectors import Question, room, selector
+from serin.prom.selectors import Question, selector
 from serin.runtime.watch import Answers, Watch
 
-MOST_ATTEMPTS: Final = 100
-"""Of one query: its answer then has some hundred kilobytes."""
+MOST_ATTEMPTS: Final = 400
+"""Of one query: its answer then has about a megabyte."""
 AT_ONCE: Final = 4
 """Queries under way at one Prometheus; its own default is 20 for everybody."""
 FIXED_ROOM: Final = 1_000
@@ -55,7 +55,7 @@ class Sheet:
     @classmethod
     def blank(cls, watch: Watch) -> "Sheet":
         """Nothing asked yet."""
-        left = list(dict.fromkeys(asked for _, asked in watch.questions))
+        left = list(dict.fromkeys(learnt.asked for _, learnt in watch.questions))
         return cls(watch, left, {}, outcome=None if left else {})
 
     def note(self, asked: Question, found: tuple[Series, ...] | PrometheusError, at: float) -> None:
@@ -65,49 +65,49 @@ class Sheet:
             self.left, self.outcome = [], found
             return
         self.told[asked] = found
-        channel, first = self.watch.questions[0]
-        if asked == first and channel.role is Role.SCRAPES and self.watch.came_early(found, at):
+        channel, _ = self.watch.questions[0]
+        if len(self.told) == 1 and channel.role is Role.SCRAPES and self.watch.came_early(found, at):
             self.left = []
-        if not self.left and len(self.told) == len({asked for _, asked in self.watch.questions}):
-            self.outcome = {channel: self.told[asked] for channel, asked in self.watch.questions}
+        elif not self.left:
+            told = self.told
+            self.outcome = {
+                channel: learnt.of(told[learnt.asked]) for channel, learnt in self.watch.questions
+            }
 
 
 class Reader:
     """One Prometheus, and what was learnt of how much may be asked of it at once."""
 
     def __init__(self, prometheus: Prometheus) -> None:
-        self._prometheus = prometheus
-        self._limits: dict[Question, int] = {}
-        self._gate = asyncio.Semaphore(AT_ONCE)
-        self.asked = 0
-        """How many queries were made."""
+        self.prometheus = prometheus
+        self.gate = asyncio.Semaphore(AT_ONCE)
+        self._most: dict[Question, int] = {}
 
     async def read(
         self, watches: Iterable[Watch], at: float, take: Callable[[Watch, Outcome], Awaitable[None]]
-    ) -> None:
-        """Read what is new up to a moment; each attempt is taken as soon as it is complete."""
+    ) -> int:
+        """Read what is new up to a moment; each attempt is taken as soon as it is complete. Returns how many
+        queries that took.
+        """
+        asking = Asking(self, at)
         sheets = [Sheet.blank(watch) for watch in watches]
         while sheets := await _handed_on(sheets, take):
             step = _next_questions(sheets)
             answers = await asyncio.gather(
-                *(self._ask(asked, [one.watch for one in asking], at) for asked, asking in step.items())
+                *(asking.all_of(asked, [one.watch for one in those]) for asked, those in step.items())
             )
-            for (asked, asking), found in zip(step.items(), answers, strict=True):
-                for sheet in asking:
+            for (asked, those), found in zip(step.items(), answers, strict=True):
+                for sheet in those:
                     sheet.note(asked, found[sheet.watch], at)
+        return asking.queries
 
-    async def _ask(self, asked: Question, watches: Sequence[Watch], at: float) -> Found:
-        parts = self._parts(asked, watches)
-        answers = await asyncio.gather(*(self._part(asked, part, at) for part in parts))
-        return {watch: outcome for found in answers for watch, outcome in found.items()}
-
-    def _parts(self, asked: Question, watches: Sequence[Watch]) -> Iterator[list[Watch]]:
+    def parts(self, asked: Question, watches: Sequence[Watch]) -> Iterator[list[Watch]]:
         """Attempts by the query: few enough, and short enough."""
-        most = self._limits.get(asked, MOST_ATTEMPTS)
+        most = self._most.get(asked, MOST_ATTEMPTS)
         part: list[Watch] = []
-        free = full = self._prometheus.longest - FIXED_ROOM
+        free = full = self.prometheus.longest - FIXED_ROOM
         for watch in watches:
-            need = room(asked, watch.trial.request)
+            need = watch.room(asked)
             if part and (len(part) >= most or need > free):
                 yield part
                 part, free = [], full
@@ -116,53 +116,77 @@ class Reader:
         if part:
             yield part
 
-    async def _part(self, asked: Question, part: list[Watch], at: float) -> Found:
+    def was_too_large(self, asked: Question, part: Sequence[Watch]) -> None:
+        """Ask for fewer from now on."""
+        self._most[asked] = max(1, len(part) // 2)
+
+    def was_answered(self, asked: Question, part: Sequence[Watch]) -> None:
+        """Ask for some more next time, where fewer are asked for than could be."""
+        most = self._most.get(asked, MOST_ATTEMPTS)
+        if MOST_ATTEMPTS > most <= len(part):
+            self._most[asked] = min(MOST_ATTEMPTS, most + 1 + most // 8)
+
+
+@dataclass(slots=True)
+class Asking:
+    """The queries of one round, all about samples up to one moment."""
+
+    reader: Reader
+    at: float
+    queries: int = 0
+
+    async def all_of(self, asked: Question, watches: Sequence[Watch]) -> Found:
+        """The answers to one question."""
+        parts = self.reader.parts(asked, watches)
+        answers = await asyncio.gather(*(self._part(asked, part) for part in parts))
+        return {watch: outcome for found in answers for watch, outcome in found.items()}
+
+    async def _part(self, asked: Question, part: Sequence[Watch]) -> Found:
         """One query, and what it leads to."""
         try:
-            matrix = await self._query(asked, part, at)
+            matrix = await self._query(asked, part)
         except NotLetIn as error:
             return dict.fromkeys(part, error)
         except (Refused, PartialAnswer) as error:
             if len(part) == 1:
                 return {part[0]: error}
-            return await self._divided(asked, part, at)
+            if isinstance(error, TooLarge):
+                self.reader.was_too_large(asked, part)
+            return await self._divided(asked, part)
         except PrometheusError as error:
             return dict.fromkeys(part, error)
-        most = self._limits.get(asked, MOST_ATTEMPTS)
-        if len(part) >= most:
-            self._limits[asked] = min(MOST_ATTEMPTS, most + 1 + most // 8)
-        return _parted(asked, part, matrix)
+        self.reader.was_answered(asked, part)
+        return _parted(asked, part, matrix, self.at)
 
-    async def _divided(self, asked: Question, part: list[Watch], at: float) -> Found:
+    async def _divided(self, asked: Question, part: Sequence[Watch]) -> Found:
         """Ask for less at once. Where neither the first nor the last is answered alone, nobody would be."""
-        self._limits[asked] = max(1, len(part) // 2)
-        ends = await asyncio.gather(self._part(asked, part[:1], at), self._part(asked, part[-1:], at))
+        ends = await asyncio.gather(self._part(asked, part[:1]), self._part(asked, part[-1:]))
         found = ends[0] | ends[1]
         rest = part[1:-1]
         errors = [outcome for outcome in found.values() if isinstance(outcome, PrometheusError)]
         if len(errors) == len(found):
             return found | dict.fromkeys(rest, errors[0])
         halves = [half for half in (rest[: len(rest) // 2], rest[len(rest) // 2 :]) if half]
-        for more in await asyncio.gather(*(self._part(asked, half, at) for half in halves)):
+        for more in await asyncio.gather(*(self._part(asked, half) for half in halves)):
             found |= more
         return found
 
-    async def _query(self, asked: Question, part: Sequence[Watch], at: float) -> Matrix:
-        reach = ceil(at - min(watch.oldest for watch in part))
+    async def _query(self, asked: Question, part: Sequence[Watch]) -> Matrix:
+        reach = ceil(self.at - min(watch.oldest(self.at) for watch in part))
         expr = f"{selector(asked, *(watch.trial.request for watch in part))}[{reach}s]"
-        async with self._gate:
-            self.asked += 1
-            matrix = await self._prometheus.query(expr, at)
+        self.queries += 1
+        async with self.reader.gate:
+            matrix = await self.reader.prometheus.query(expr, self.at)
         if matrix.warnings:
             raise PartialAnswer(f"Prometheus warns: {matrix.warnings[0]}")
         return matrix
 
 
 def slices(answers: Answers, edges: Sequence[float]) -> Iterator[Answers]:
-    """Answers as they would have come: up to each of the edges, and the rest."""
+    """Answers as they would have come: up to each of the edges, then the rest; without empty ones."""
     start = -inf
     for end in (*edges, inf):
-        yield {
+        part = {
             channel: tuple(
                 replace(one, samples=found)
                 for one in series
@@ -170,6 +194,8 @@ def slices(answers: Answers, edges: Sequence[float]) -> Iterator[Answers]:
             )
             for channel, series in answers.items()
         }
+        if end == inf or any(part.values()):
+            yield part
         start = end
 
 
@@ -200,15 +226,17 @@ def _next_questions(sheets: Iterable[Sheet]) -> dict[Question, list[Sheet]]:
     return step
 
 
-def _parted(asked: Question, part: Sequence[Watch], matrix: Matrix) -> Found:
+def _parted(asked: Question, part: Sequence[Watch], matrix: Matrix, at: float) -> Found:
     """Whose is what of an answer."""
     found: dict[Watch, list[Series]] = {watch: [] for watch in part}
+    oldest = {watch: watch.oldest(at) for watch in part}
     claimed = (claim for watch in part for claim in watch.claims(asked.data_plane))
     whose = owners(claimed, asked.labels or LabelNames(), asked.data_plane)
     for series in matrix.series:
         for claim in whose.of(series.labels):
-            samples = series.samples[_place(series, claim.owner.oldest) :]
-            mine = Series(series.labels, samples, claim.arm, series.native)
+            # Once a look is about the same samples, however far back the query reached for others.
+            place = _place(series, oldest[claim.owner])
+            mine = replace(series, samples=series.samples[place:]) if place else series
             found[claim.owner].append(mine)
     return {watch: tuple(series) for watch, series in found.items()}
 

@@ -10,13 +10,13 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
-from typing import Final
+from typing import Any, Final
 
 from serin.prom.client import Prometheus
 from serin.runtime.reader import Outcome, Reader
 from serin.runtime.watch import STRETCH_INTERVALS, Watch
 
-QUERIES_PER_SECOND: Final = 4.0
+QUERIES_PER_SECOND: Final = 4.5
 """Of all rounds at one Prometheus. More would press a store that others use too; with fewer a verdict waits
 longer for its round, by a second and a half at a thousand attempts of one kind."""
 BURST: Final = 12
@@ -77,9 +77,9 @@ class Rounds:
         self._watches: set[Watch] = set()
         self._pace = Pace()
         self._changed = asyncio.Event()
-        self._steady: dict[asyncio.Task[None], float] = {}
-        self._failing: asyncio.Task[None] | None = None
-        self._behind: asyncio.Task[None] | None = None
+        self._steady: dict[asyncio.Task[Any], float] = {}
+        self._failing: asyncio.Task[Any] | None = None
+        self._behind: asyncio.Task[Any] | None = None
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self._run(), name="poller rounds")
 
@@ -138,7 +138,10 @@ class Rounds:
                 return ready - clock
             self._steady[self._spawn(self._steady_round(due.steady), due.steady)] = clock
         idle = (one.next_look for one in self._watches if not one.reading and not one.ended)
-        return min((moment for moment in idle if moment > clock + TICK), default=inf) - clock
+        wait = min((moment for moment in idle if moment > clock + TICK), default=inf) - clock
+        # Who is through with a round that one slow query holds up may be due again before it ends.
+        under_way = self._steady or self._failing or self._behind
+        return min(wait, OVERLAP_SECONDS) if under_way else wait
 
     def _steady_at(self, clock: float) -> float:
         """When a round of those that only need what is new may begin."""
@@ -146,14 +149,14 @@ class Rounds:
             return clock + OVERLAP_SECONDS
         return max([self._pace.ready_at, *(begun + OVERLAP_SECONDS for begun in self._steady.values())])
 
-    def _spawn(self, round_: Coroutine[None, None, None], watches: Sequence[Watch]) -> asyncio.Task[None]:
+    def _spawn(self, round_: Coroutine[None, None, Any], watches: Sequence[Watch]) -> asyncio.Task[Any]:
         for watch in watches:
             watch.reading = True
         task = asyncio.create_task(round_)
         task.add_done_callback(self._ended)
         return task
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, task: asyncio.Task[Any]) -> None:
         self._steady.pop(task, None)
         if task is self._failing:
             self._failing = None
@@ -162,28 +165,21 @@ class Rounds:
         self._changed.set()
 
     async def _steady_round(self, watches: Sequence[Watch]) -> None:
-        before = self._reader.asked
-        # Who is through with a round that one slow query holds up may be due again before it ends.
-        overdue = self._loop.call_later(OVERLAP_SECONDS, self._changed.set)
-        await self._round(watches, self._now())
-        overdue.cancel()
-        self._pace.spend(self._reader.asked - before, self._loop.time(), interval=watches[0].interval)
+        queries = await self._round(watches, self._now())
+        self._pace.spend(queries, self._loop.time(), interval=watches[0].interval)
 
-    async def _round(self, watches: Sequence[Watch], at: float) -> None:
-        begun = self._loop.time()
-
+    async def _round(self, watches: Sequence[Watch], at: float) -> int:
         async def take(watch: Watch, outcome: Outcome | Exception) -> None:
             await self._take(watch, outcome, at)
             watch.reading = False
-            if self._loop.time() > begun + OVERLAP_SECONDS:
-                self._changed.set()
 
         try:
-            await self._reader.read(watches, at, take)
+            return await self._reader.read(watches, at, take)
         except Exception as error:  # whatever it is, it must not be met again at once
             for watch in watches:
                 if watch.reading:
                     await take(watch, error)
+            return 0
 
 
 def catching_up(behind: Sequence[Watch], now: float) -> tuple[float, list[Watch]]:

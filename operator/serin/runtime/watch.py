@@ -11,19 +11,23 @@ from serin.domain.analysis.policy import DataPlane
 from serin.domain.analysis.request import Channel
 from serin.domain.analysis.trial import Trial
 from serin.domain.names import Key
+from serin.prom.narrowing import Narrowed, narrowed
 from serin.prom.owners import Claim, claims
-from serin.prom.selectors import Question, question
+from serin.prom.selectors import Question, question, room
 
 Answers = Mapping[Channel, tuple[Series, ...]]
 
 INGESTION_SECONDS: Final = 0.25
 """From the moment of a scrape until its samples can be queried, as a rule; where it is longer, it is learnt.
 """
-OVERLAP_INTERVALS: Final = 2
 LATEST_SECONDS: Final = 60.0
-"""How far a look reaches back behind the one before it, whichever is longer: for samples that came late, by
-remote write for example, and for a clock that is ahead of Prometheus'. A sample that is later still is lost.
+"""How far a look reaches back behind the one before it, or two intervals if that is longer: for samples that
+came late, by remote write for example, and for a clock that is ahead of Prometheus'. A sample that is later
+still is lost.
 """
+DEEP_EVERY: Final = 4
+"""Intervals of which one is for such a look. Where all series came on time, the others reach back as far as
+the newest sample of each; most of what a look costs is for samples that were there before."""
 STRETCH_INTERVALS: Final = 240
 """Longest stretch that is read in one go."""
 SHORTEST_STRETCH: Final = 4
@@ -41,6 +45,7 @@ class Watch:
 
     Attributes:
         source: Name of the Prometheus.
+        questions: What to ask for each kind of series, in that order.
         next_look: On the event loop's clock.
         read_to: Its samples up to here are in the trial, if they were on time; in Unix seconds.
         stretch: How many intervals are read in one go; less where the answers are too large.
@@ -53,7 +58,7 @@ class Watch:
     source: str
     trial: Trial
     next_look: float
-    questions: tuple[tuple[Channel, Question], ...] = ()
+    questions: tuple[tuple[Channel, Narrowed], ...] = ()
     read_to: float = -inf
     failures: int = 0
     stretch: int = STRETCH_INTERVALS
@@ -65,32 +70,57 @@ class Watch:
     _awaited: float = inf
     _fruitless: int = 0
     _scrapes: tuple[int, float] = (0, 0.0)
+    _newest: float = -inf
+    _rooms: dict[Question, int] = field(default_factory=dict)
     _claims: dict[DataPlane | None, tuple[Claim["Watch"], ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         request = self.trial.request
         self.read_to = request.history_from
-        self.questions = tuple((asked.channel, question(asked, request)) for asked in request.asked())
+        before: list[Question] = []
+        for asked in request.asked():
+            learnt = narrowed(question(asked, request), before)
+            before.append(learnt.asked)
+            self.questions += ((asked.channel, learnt),)
 
     @property
     def interval(self) -> float:
         """The scrape interval."""
         return self.trial.request.interval
 
-    @property
-    def oldest(self) -> float:
-        """The next look takes samples that are later than this."""
-        return self.read_to - max(OVERLAP_INTERVALS * self.interval, LATEST_SECONDS)
+    def oldest(self, at: float) -> float:
+        """A look at a moment takes samples that are later than this."""
+        deep = self.read_to - max(2 * self.interval, LATEST_SECONDS)
+        # By quarters of an interval: who is looked at together reaches back together, and the work is even.
+        turn, quarter = divmod(int(at / self.interval * DEEP_EVERY), DEEP_EVERY)
+        if (turn + quarter) % DEEP_EVERY == 0:
+            return deep
+        return max(deep, self._newest - self.interval / 2)
+
+    def learn_lateness(self, answers: Answers) -> None:
+        """Note up to when everybody's samples are there."""
+        found = (one.samples[-1][0] for series in answers.values() for one in series if one.samples)
+        self._newest = min(found, default=-inf)
 
     def behind(self, now: float) -> bool:
         """Whether there is so much to read that others should not wait for it."""
         return self.read_to < now - BEHIND_INTERVALS * self.interval
+
+    def current(self, now: float) -> bool:
+        """Whether there is nothing left to read but what the next scrape brings."""
+        return self.read_to > now - self.interval
 
     def claims(self, source: DataPlane | None) -> tuple[Claim["Watch"], ...]:
         """Which series are its own among those of the pods or a data plane."""
         if source not in self._claims:
             self._claims[source] = claims(self, self.trial.request, source)
         return self._claims[source]
+
+    def room(self, asked: Question) -> int:
+        """How many characters it adds to a query."""
+        if asked not in self._rooms:
+            self._rooms[asked] = room(asked, self.trial.request)
+        return self._rooms[asked]
 
     def came_early(self, scrapes: tuple[Series, ...], at: float) -> bool:
         """Whether the sample that everything waits for is still not there, so that the rest need not be asked
@@ -111,11 +141,12 @@ class Watch:
         find what they are for.
         """
         if boundary != self.boundary:
-            late = now - self._awaited if self._fruitless else self.lag * 0.9
-            self.lag = min(max(late, INGESTION_SECONDS), LATEST_SECONDS)
+            if not self._fruitless:
+                self.lag = max(self.lag * 0.9, INGESTION_SECONDS)
             self._fruitless = 0
         elif now >= self._awaited:
             self._fruitless += 1
+            self.lag = min(now - self._awaited + INGESTION_SECONDS, LATEST_SECONDS)
         self.boundary = boundary
         self._awaited = self.trial.due(now)
         left = self._awaited + self.lag - now

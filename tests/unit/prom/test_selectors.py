@@ -14,7 +14,7 @@ from serin.prom.selectors import selector
 from tests.unit.analysis.worlds import CANARY, STABLE, errors, policy, request
 
 REQUESTS = Channel("errors", Role.REQUESTS)
-PODS = f'namespace="ml",pod=~"{CANARY}-[a-z0-9]+-[a-z0-9]{{5}}|{STABLE}-[a-z0-9]+-[a-z0-9]{{5}}"'
+PODS = 'namespace="ml",pod=~"fraud-(7c9faa00bb|55d1aa00bb)-[a-z0-9]+-[a-z0-9]{5}"'
 
 
 def parsed(text: str) -> promql_parser.VectorSelector:
