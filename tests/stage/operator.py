@@ -5,8 +5,10 @@ namespace.
 """
 
 import asyncio
+import json
 import signal
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -33,6 +35,7 @@ class Operator:
     Args:
         prometheus: Its address; None for an operator that has none.
         scrape_seconds: Prometheus' interval.
+        arguments: More of its command line.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class Operator:
         *,
         prometheus: str | None = None,
         scrape_seconds: int = 5,
+        arguments: Iterable[str] = (),
     ) -> None:
         self._cluster, self._kubeconfig = cluster, kubeconfig
         self._name = f"serin-{namespace}"
@@ -52,6 +56,7 @@ class Operator:
         self._command += [f"--host={GATEWAY}", f"--http-port={self._port}"]
         if prometheus:
             self._command += [f"--prometheus={prometheus}", f"--scrape-interval={scrape_seconds}"]
+        self._command += arguments
         self._program: Program | None = None
 
     async def __aenter__(self) -> Self:
@@ -115,6 +120,11 @@ class Operator:
             for one in samples
             if one.name == "serin_reconciles_total" and one.labels["outcome"] == "done"
         )
+
+    def judgements(self) -> list[dict[str, object]]:
+        """Every turn of the verdict that it has logged."""
+        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        return [line for line in lines if line["event"] == "judged"]
 
     def freeze(self) -> None:
         """Stop its time: it neither works nor ends."""

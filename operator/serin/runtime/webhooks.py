@@ -27,10 +27,13 @@ logger = logging.getLogger(__name__)
 
 def is_allowed(url: str, prefixes: tuple[str, ...]) -> bool:
     """Whether an address begins with one of the list: same scheme, host and port, and a path below it."""
-    asked = urlsplit(url)
-    if "@" in asked.netloc or "\\" in url or ".." in unquote(unquote(asked.path)).split("/"):
+    try:
+        asked = urlsplit(url)
+        if "@" in asked.netloc or "\\" in url or ".." in unquote(unquote(asked.path)).split("/"):
+            return False
+        return any(_begins(asked, urlsplit(prefix)) for prefix in prefixes)
+    except ValueError:  # a port that is none, or half an IPv6 address
         return False
-    return any(_begins(asked, urlsplit(prefix)) for prefix in prefixes)
 
 
 def _begins(asked: SplitResult, allowed: SplitResult) -> bool:

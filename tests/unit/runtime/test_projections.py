@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from serin.domain.observed import PodProblem, PodView, RouteView
+from serin.domain.gates import GateAnswer, Outcome
+from serin.domain.observed import JobView, PodProblem, PodView, RouteView
 from serin.runtime.projections import project
 from tests.unit.runtime.objects import Object, child, pod, report, route
 
@@ -140,3 +141,41 @@ def test_a_refusal_is_given_in_the_controllers_words() -> None:
 
     assert not view.accepted
     assert view.refusal == "public: ResolvedRefs is False/R: why"
+
+
+def shown_job(*conditions: Object, gate: str | None = "eval") -> JobView | None:
+    made = child("Job", name="fraud-r1-5a7c", status={"conditions": list(conditions)})
+    if gate is not None:
+        made["metadata"]["labels"]["serin.dev/gate"] = gate
+    view = project("Job", made)
+    assert view is None or isinstance(view, JobView)
+    return view
+
+
+FAILED = {"type": "Failed", "status": "True", "reason": "DeadlineExceeded", "message": "too long"}
+
+
+@pytest.mark.parametrize(
+    ("conditions", "answer"),
+    [
+        ((), None),
+        (({"type": "SuccessCriteriaMet", "status": "True"},), None),
+        (({"type": "FailureTarget", "status": "True"},), None),
+        (({"type": "Suspended", "status": "True"},), None),
+        (({**FAILED, "status": "False"},), None),
+        (
+            ({"type": "SuccessCriteriaMet", "status": "True"}, {"type": "Complete", "status": "True"}),
+            GateAnswer(Outcome.SUCCEEDED, "Job fraud-r1-5a7c is complete"),
+        ),
+        ((FAILED,), GateAnswer(Outcome.FAILED, "Job fraud-r1-5a7c: DeadlineExceeded: too long")),
+    ],
+)
+def test_a_job_answers_when_it_has_ended(conditions: tuple[Object, ...], answer: GateAnswer | None) -> None:
+    view = shown_job(*conditions)
+
+    assert view is not None
+    assert view.answer == answer
+
+
+def test_a_job_that_tries_no_gate_is_none_of_ours() -> None:
+    assert shown_job(FAILED, gate=None) is None
