@@ -33,6 +33,22 @@ def dispersion(history: Sequence[Block], *, interval: float) -> float:
     return float(dispersion_of(by_pod(history), interval=interval)) if history else UNKNOWN
 
 
+def cut_dispersion(history: Sequence[Block], *, interval: float) -> float:
+    """The same for a distribution, whose bad counts are arrays over cuts: the largest of them.
+
+    A share that is no rare event varies by n p (1 - p), not by n p.
+    """
+    shape = next((np.shape(one.bad) for block in history for one in block.values() if np.ndim(one.bad)), (0,))
+    if shape == (0,):
+        return UNKNOWN
+    pods = sorted({pod for block in history for pod in block})
+    counts = [[block.get(pod, NOTHING) for pod in pods] for block in history]
+    bad = np.array([[np.broadcast_to(one.bad, shape) for one in row] for row in counts], dtype=np.float64)
+    requests = np.array([[[one.requests] for one in row] for row in counts], dtype=np.float64)
+    both = ArmCounts(np.broadcast_to(requests, bad.shape), bad)
+    return float(np.max(dispersion_of(both, interval=interval, rare=False)))
+
+
 def request_dispersion(history: Sequence[Block], *, interval: float) -> float:
     """phi_r: how much more the pods' parts of all requests vary than if each request went its own way.
 
@@ -61,11 +77,14 @@ def by_pod(history: Sequence[Block]) -> ArmCounts:
     )
 
 
-def dispersion_of(history: ArmCounts, *, interval: float) -> Amount:
-    """The same for counts over intervals, pods and any further axes, which the answer has."""
+def dispersion_of(history: ArmCounts, *, interval: float, rare: bool = True) -> Amount:
+    """The same for counts over intervals, pods and any further axes, which the answer has.
+
+    Bad requests that are not `rare` vary less: by n p (1 - p) instead of n p.
+    """
     served = (history.requests > 0).any(axis=1).sum(axis=0)
     sizes = {max(1, round(seconds / interval)) for seconds in _BLOCK_SECONDS}
-    found = [_at_block_length(_in_blocks(history, size)) for size in sorted(sizes)]
+    found = [_at_block_length(_in_blocks(history, size), rare=rare) for size in sorted(sizes)]
     return np.where(served * interval < SHORTEST_HISTORY, UNKNOWN, np.max(found, axis=0))
 
 
@@ -86,13 +105,14 @@ def together(counts: NDArray[Any], size: int) -> Numbers:
     return summed
 
 
-def _at_block_length(blocks: ArmCounts) -> Amount:
+def _at_block_length(blocks: ArmCounts, *, rare: bool) -> Amount:
     """The estimate at one block length; 1 unless it stands out of its own sampling noise."""
     n, e = blocks.requests, blocks.bad
     requests, bad = n.sum(axis=1, keepdims=True), e.sum(axis=1, keepdims=True)
-    telling = (n > 0) & (bad > 0)
+    telling = (n > 0) & (bad > 0) & (rare | (bad < requests))
     expected = np.where(telling, n * bad, 1.0) / np.where(telling, requests, 1.0)
-    chi_square = np.where(telling, (e - expected) ** 2 / expected, 0.0).sum(axis=(0, 1))
+    variance = expected if rare else expected * np.where(telling, 1 - bad / np.maximum(requests, _TINY), 1.0)
+    chi_square = np.where(telling, (e - expected) ** 2 / variance, 0.0).sum(axis=(0, 1))
     freedom = np.maximum(telling.sum(axis=1) - 1, 0).sum(axis=0)
     stands_out = chi_square > freedom + 3 * np.sqrt(2 * freedom)
     return np.where(stands_out & (freedom > 0), chi_square / np.maximum(freedom, 1), 1.0)

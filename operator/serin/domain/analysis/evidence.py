@@ -92,6 +92,9 @@ class Interval:
     canary: ArmCounts
     stable: ArmCounts
 
+    def __add__(self, other: "Interval") -> "Interval":
+        return Interval(self.canary + other.canary, self.stable + other.stable)
+
     @property
     def comparable(self) -> Amount:
         """Whether both arms served: an interval in which one did not says nothing."""

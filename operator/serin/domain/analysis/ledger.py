@@ -103,7 +103,7 @@ class Ledger:
             step=step,
             relative=Harm.begin(len(WORSE_RATIOS)),
             absolute=Harm.begin(len(WORSE_ODDS)),
-            safety=_no_safety(usual, promotion),
+            safety=no_safety(usual, promotion),
             bounds=None if level is None else Bounds.begin(began=began, level=level),
         )
 
@@ -111,7 +111,7 @@ class Ledger:
         """At a newly confirmed weight: harm carries over, safety and its counts start anew (I5)."""
         if step == self.step:
             return self
-        safety = _no_safety(self.usual, self.promotion)
+        safety = no_safety(self.usual, self.promotion)
         return replace(self, step=step, safety=safety, step_canary=NOTHING, step_stable=NOTHING)
 
     def learned(self, stable: ArmCounts) -> "Ledger":
@@ -132,12 +132,13 @@ class Ledger:
         mu = expected_share(self.past, delta=margin)
         ratios = log_relative(counts, WORSE_RATIOS, rho=wide(rho)) / phi
         points = log_absolute(counts, WORSE_ODDS, mu=wide(mu), delta=wide(margin)) / phi
+        safety = safety_factors(counts, self.promotion, usual=self.usual, past=self.past)
         return replace(
             self,
             past=self.past + seen.stable,
             relative=self.relative.advanced(ratios, elapsed=elapsed),
             absolute=self.absolute.advanced(points, elapsed=elapsed),
-            safety=self.safety.advanced(self._safety_factors(counts) / phi),
+            safety=self.safety.advanced(safety / phi),
             canary=self.canary + seen.canary,
             stable=self.stable + seen.stable,
             step_canary=self.step_canary + seen.canary,
@@ -184,14 +185,17 @@ class Ledger:
         ours, theirs = self.canary.share, self.stable.share
         return ours / theirs if ours is not None and theirs else None
 
-    def _safety_factors(self, counts: Interval) -> Amount:
-        margin = np.where(self.usual > FREQUENT, WIDE_INCREASE, self.promotion.max_increase)
-        mu = expected_share(self.past, delta=margin)
-        ratios = log_relative(counts, SAFE_RATIOS, rho=self.promotion.max_ratio)
-        points = log_absolute(counts, SAFE_ODDS, mu=wide(mu), delta=wide(margin))
-        return np.concatenate([ratios, points], axis=-1)
+
+def safety_factors(counts: Interval, promotion: Promotion, *, usual: Amount, past: ArmCounts) -> Amount:
+    """What an interval says for safety, on ratios first and on points after them; its counts are wide."""
+    margin = np.where(usual > FREQUENT, WIDE_INCREASE, promotion.max_increase)
+    mu = expected_share(past, delta=margin)
+    ratios = log_relative(counts, SAFE_RATIOS, rho=promotion.max_ratio)
+    points = log_absolute(counts, SAFE_ODDS, mu=wide(mu), delta=wide(margin))
+    return np.concatenate([ratios, points], axis=-1)
 
 
-def _no_safety(usual: Amount, promotion: Promotion) -> Safety:
+def no_safety(usual: Amount, promotion: Promotion) -> Safety:
+    """Before the first interval of a step: on points alone where bad requests are frequent."""
     capital = np.where(wide(usual > FREQUENT), _POINTS_ALONE, _BOTH_FORMS)
     return Safety.begin(capital, confidence=promotion.confidence)
