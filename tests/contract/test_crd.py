@@ -43,6 +43,19 @@ def with_signal(name: str = "errors", **fields: Any) -> Object:
     return {"signals": [{"name": name, **fields}]}
 
 
+def with_guard(**fields: Any) -> Object:
+    """An analysis of one guard."""
+    return {"guards": [{"name": "memory", "query": "max(used_bytes)", **fields}]}
+
+
+def with_gate(**fields: Any) -> Object:
+    """An analysis of one gate before the first step."""
+    return {"gates": [{"name": "eval", "beforeStep": "first", **fields}]}
+
+
+JOB = {"templateRef": {"name": "eval-job"}}
+
+
 def labelled(kind: str) -> Object:
     """A template that uses our prefix."""
     return {"metadata": {kind: {"team": "risk", "serin.dev/model": "other"}}}
@@ -136,6 +149,22 @@ BREAKS_A_RULE: dict[str, tuple[Object, str]] = {
         model(analysis=with_signal("latency", maxSlowdown="1.2", maxRatio="2")),
         "spec.analysis.signals[0]: Invalid value: maxRatio and maxIncreasePoints are margins of bad requests",
     ),
+    "a guard without a limit": (
+        model(analysis=with_guard()),
+        "spec.analysis.guards[0]: Invalid value: a guard needs a limit: give max, or min, or both",
+    ),
+    "a guard that nothing passes": (
+        model(analysis=with_guard(min="2", max="1.5")),
+        "spec.analysis.guards[0].min: Invalid value: min is above max, and nothing lies between",
+    ),
+    "a gate that asks nobody": (
+        model(analysis=with_gate()),
+        "spec.analysis.gates[0]: Invalid value: a gate is either a job or a webhook",
+    ),
+    "a gate that asks two": (
+        model(analysis=with_gate(job=JOB, webhook={"url": "https://hooks.example.com/x"})),
+        "spec.analysis.gates[0]: Invalid value: a gate is either a job or a webhook",
+    ),
     "two signals of one name": (
         model(analysis={"signals": [{"name": "errors"}, {"name": "errors", "dataPlane": "Envoy"}]}),
         "spec.analysis.signals[1]: Duplicate value",
@@ -205,6 +234,14 @@ BREAKS_A_BOUND: dict[str, tuple[Object, str]] = {
         model(prometheus={"labels": {"pod": "k8s.pod"}}),
         'spec.prometheus.labels.pod: Invalid value: "k8s.pod"',
     ),
+    "a limit that is no number": (
+        model(analysis=with_guard(max="7e4")),
+        'spec.analysis.guards[0].max: Invalid value: "7e4"',
+    ),
+    "a webhook with a password": (
+        model(analysis=with_gate(webhook={"url": "https://serin:letmein@hooks.example.com/x"})),
+        "spec.analysis.gates[0].webhook.url: Invalid value",
+    ),
     "a bake of years": (model(rollout={"bakeSeconds": 10**8}), "spec.rollout.bakeSeconds"),
 }
 UNKNOWN_FIELDS: dict[str, tuple[Object, str]] = {
@@ -241,6 +278,19 @@ ACCEPTED: dict[str, Object] = {
     "amounts of both kinds": model(resources={"limits": {"cpu": 2, "memory": "4Gi", "nvidia.com/gpu": 1}}),
     "another Prometheus": model(
         prometheus={"address": "https://[fd00::1]:9090/prometheus/", "labels": {"pod": "pod_name"}}
+    ),
+    "a guard on both sides": model(analysis=with_guard(min="-1.5", max="70000", failureLimit=1)),
+    "gates of both kinds": model(
+        analysis={
+            "gates": [
+                {"name": "eval", "beforeStep": "first", "job": JOB, "timeoutSeconds": 60, "retries": 0},
+                {
+                    "name": "licence",
+                    "beforeStep": "promotion",
+                    "webhook": {"url": "https://hooks.example.com/x"},
+                },
+            ]
+        }
     ),
     "dry runs that are only observed": model(analysis={"mode": "Observe", **with_signal(dryRun=True)}),
     "every kind of signal": model(

@@ -7,6 +7,7 @@ from tests.cluster.audit import Requests
 from tests.cluster.cluster import Cluster
 from tests.cluster.gateway import Gateway
 from tests.cluster.resources import CLUSTER_ROLES, CONTROLLER_REVISIONS, HTTP_ROUTES, SERVICES, Object
+from tests.operator.test_gates import EVALUATOR, EVALUATOR_IMAGE, template, with_job
 from tests.stage.model import Model, attempt, condition, spec, state
 from tests.stage.operator import USER, Operator
 
@@ -19,10 +20,12 @@ RARE: Final = frozenset(
         ("create", "deployments"),
         ("create", "services"),
         ("create", "httproutes"),
+        ("create", "jobs"),
         # Read only where the name of a new object is taken; here it is the Service's.
         ("get", "controllerrevisions"),
         ("get", "deployments"),
         ("get", "httproutes"),
+        ("get", "jobs"),
     }
 )
 """Granted rights that the log of this test does not show, with the reason."""
@@ -53,7 +56,10 @@ async def test_what_is_granted_is_what_is_used(
         await fraud.apply(once("1"), adopt=body["metadata"]["uid"])
         await fraud.until(condition("Ready"))
         assert await cluster.api.find(SERVICES, fraud.name, fraud.namespace)
-        await fraud.apply(once("2"))
+        cluster.images[EVALUATOR] = EVALUATOR_IMAGE
+        await template(fraud, "good")
+        gated = {"gates": [with_job("good")]}
+        await fraud.apply({**once("2"), "analysis": gated})
         seen = await fraud.until(state("Stepping"))
         tried = seen["status"]["canary"]["revision"]
         await fraud.ask(abort=attempt(seen))
