@@ -15,7 +15,8 @@ from tqdm import tqdm
 from serin.workbench.corpus.catalogue import corpus, examples
 from serin.workbench.corpus.described import Described
 from serin.workbench.corpus.making import document_of
-from serin.workbench.corpus.scoring import Judged, judged, tables
+from serin.workbench.corpus.scoring import Judged, judged
+from serin.workbench.corpus.tables import tables
 
 INDEX: Final = "index.jsonl"
 PAGE: Final = "README.md"

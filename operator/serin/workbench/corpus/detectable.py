@@ -2,7 +2,7 @@
 
 The same recording is made once more with nothing left to chance: every counter counts what is to be expected.
 On that the judge's evidence grows as it does on average, and reaches what is needed after some time. Chance
-may well double that time, hence a fault is declared detectable where twice as long is left for it.
+may prolong it, hence a fault is declared detectable where half as much again is left for it.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from serin.workbench.timeline import limit_of
 
 BEYOND_LIMIT: Final = 2.0
 """How far, in logarithms, the expected evidence has to pass the limit: a path of evidence lags behind."""
-PATIENCE: Final = 2.0
+PATIENCE: Final = 1.5
 """How many times the expected time has to be left."""
 SCRAPES: Final = 2
 """What alignment and the growth cap may add."""
