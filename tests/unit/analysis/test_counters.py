@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serin.domain.analysis.counters import Arm, Cell, Role, Sample
-from serin.domain.analysis.targets import Target, quality
+from serin.domain.analysis.quality import quality
+from serin.domain.analysis.targets import Target
 
 REQUESTS, BAD = (Cell("errors", role, Arm.CANARY) for role in (Role.REQUESTS, Role.BAD))
 UP, START = (Cell("", role, Arm.CANARY) for role in (Role.SCRAPES, Role.START))
@@ -159,6 +160,37 @@ def test_a_restart_in_a_gap_counts_what_came_since() -> None:
     hear(one, up=up(130), requests={130: 95}, bad={130: 3})
 
     assert (grown(one, REQUESTS, 100, 130), grown(one, BAD, 100, 130)) == (95, 3)
+
+
+def test_series_whose_labels_are_changed_go_on_where_they_stood() -> None:
+    """Another label is added to all that is stored: every series ends, and another one begins."""
+    one = target(requests={100: 5_000, 110: 5_010}, bad={100: 50, 110: 51})
+    hear(one, requests_={120: 5_030, 130: 5_040}, bad_={120: 53, 130: 53})
+
+    assert (grown(one, REQUESTS, 100, 130), grown(one, BAD, 100, 130)) == (40, 3)
+
+
+def test_what_comes_after_a_restart_with_other_labels_is_counted_from_zero() -> None:
+    """It answers nothing but errors now; there is no start to be told."""
+    one = target(requests={100: 5_000, 110: 5_010})
+    hear(one, requests_={120: 30, 130: 40}, bad={120: 30, 130: 40})
+
+    assert (grown(one, REQUESTS, 110, 130), grown(one, BAD, 110, 130)) == (40, 40)
+
+
+def test_the_first_error_counts_after_a_long_silence_too() -> None:
+    """However far the boundaries have got by then, so that a recomputation finds the same."""
+    one = target(requests={100: 50, 110: 60})
+    one.forget(1000)
+    hear(one, requests={1100: 100}, bad={1100: 7})
+
+    assert grown(one, BAD, 1000, 1100) == 7
+
+
+def test_a_new_series_beside_those_before_is_counted_from_zero() -> None:
+    one = target(requests={100: 50, 110: 60, 120: 70}, requests_={120: 500})
+
+    assert grown(one, REQUESTS, 110, 120) == 510
 
 
 def test_the_start_alone_is_no_counter_to_follow() -> None:

@@ -44,13 +44,15 @@ SLOW = errors(
     max_ratio=1.5,
 )
 
+SPREAD = replace(SLOW, name="spread", at_most=None, max_shift=0.05)
+
 
 def asked() -> TrialRequest:
     opened = replace(window(0, 5, 0, 3), weight=20)
     raised = replace(window(1, 50, 600, 606), weight=40)
     canaries = {canary_pod(0): -30.0, canary_pod(1): 590.0}
     return request(
-        policy(errors(), SLOW, errors(name="tried", dry_run=True), warm_up=60),
+        policy(errors(), SLOW, SPREAD, errors(name="tried", dry_run=True), warm_up=60),
         canaries=canaries,
         stables=3,
         windows=(opened, raised),
@@ -141,7 +143,8 @@ def with_count(world: World) -> World:
             more = others.get(key(one), {}).get(t, more)
             held.append((t, v + more))
         counts.append(Series({**one.labels, "le": "+Inf"}, tuple(held), native=True))
-    return {**world, channel: [*world[channel], *counts]}
+    whole = [*world[channel], *counts]
+    return {**world, channel: whole, Channel("spread", Role.NATIVE): whole}
 
 
 def key(one: Series) -> tuple[tuple[str, str], ...]:
@@ -195,7 +198,7 @@ def judged_at(world: World, looks: list[int], kills: set[int], *, closed: bool) 
     return trial.assess(STARTED + looks[-1])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     looks=st.lists(st.integers(0, END), max_size=25, unique=True).map(sorted),
     kills=st.sets(st.integers(0, 25), max_size=4),
@@ -222,10 +225,11 @@ def test_the_world_exercises_what_is_claimed(seed: int) -> None:
 
     found = judged_at(world, [END], set(), closed=True)
 
-    by_errors, by_latency = found.signals[0], found.signals[1]
+    by_errors, by_latency, by_spread = found.signals[:3]
     assert by_errors.stable.events == pytest.approx(40 * (0.8 * 600 + 0.6 * 600), rel=0.2)
     assert by_latency.canary.events == pytest.approx(by_errors.canary.events, rel=1e-6)
     assert by_latency.canary.bad == pytest.approx(by_errors.canary.bad, rel=1e-6)
+    assert by_spread.canary.events == pytest.approx(by_latency.canary.events)
     assert found.late == 0
     assert found.reason != "SplitMismatch"
 

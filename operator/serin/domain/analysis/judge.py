@@ -11,8 +11,8 @@ from typing import Final
 
 from serin.domain.analysis import words
 from serin.domain.analysis.counters import Arm, Cell, Role
+from serin.domain.analysis.distribution import Account
 from serin.domain.analysis.evidence import NOTHING, ArmCounts
-from serin.domain.analysis.ledger import Ledger
 from serin.domain.analysis.policy import SignalPolicy
 from serin.domain.analysis.sight import Sight
 from serin.domain.analysis.sources import MOST_SERIES
@@ -21,6 +21,8 @@ from serin.domain.analysis.warming import Warming
 
 STALE_INTERVALS: Final = 6
 """Intervals after which the last decided boundary is too old to promote on (I5)."""
+SILENT_SECONDS: Final = 120.0
+"""The same for an arm whose pods answer scrapes and count nothing: thin traffic has gaps of a minute."""
 DEADLINE_SECONDS: Final = 600.0
 """Without anything to count for longer than this, what is missing is said with its time: a person should
 look.
@@ -145,8 +147,11 @@ def _signal_hold(sight: Sight, signal: SignalPolicy) -> Hold | None:
         wanted = "buckets" if signal.at_most is None else f"bucket le={signal.at_most:g}"
         cure = "" if signal.at_most is None else "; choose one of its bounds"
         return Hold(Reason.BUCKET_MISSING, f"{name}: {signal.within.metric} has no {wanted}{cure}")
+    if name in sight.lacking:
+        apart = f"the histograms of {request.canary} and {request.stable} have no bounds in common"
+        return Hold(Reason.BUCKET_MISSING, f"{name}: {apart} that could be compared")
     if name in sight.ledgers:
-        return None
+        return _silence(sight, signal)
     if not any(window.settled is not None for window in request.windows):
         return Hold(
             Reason.WEIGHT_UNCONFIRMED, f"the router has not confirmed a weight for {request.canary} yet"
@@ -158,6 +163,16 @@ def _signal_hold(sight: Sight, signal: SignalPolicy) -> Hold | None:
     served = {cell.arm for cell in sight.heard if cell.signal == name and _counts_requests(cell)}
     silent = next((arm for arm in Arm if arm not in served), Arm.CANARY)
     return Hold(Reason.AWAITING_TRAFFIC, f"{name}: no counted request on {words.name(request, silent)} yet")
+
+
+def _silence(sight: Sight, signal: SignalPolicy) -> Hold | None:
+    """Where nothing is counted any more, what was safe may not be: the metric may have gone."""
+    for arm in Arm:
+        silent = (sight.boundary or 0.0) - sight.served[signal.name][arm]
+        if silent > max(SILENT_SECONDS, STALE_INTERVALS * sight.request.interval):
+            where = f"on {words.name(sight.request, arm)} for {words.duration(silent)}"
+            return Hold(Reason.AWAITING_TRAFFIC, f"{signal.name}: no counted request {where}")
+    return None
 
 
 def _has_buckets(heard: Iterable[Cell], name: str) -> bool:
@@ -188,10 +203,10 @@ def _signal(sight: Sight, signal: SignalPolicy) -> SignalAssessment:
 
 
 def _told(
-    signal: SignalPolicy, verdict: Verdict, found: Ledger | Warming | None, note: str
+    signal: SignalPolicy, verdict: Verdict, found: Account | Warming | None, note: str
 ) -> SignalAssessment:
     """A verdict with the numbers it rests on."""
-    ledger = found if isinstance(found, Ledger) else None
+    ledger = None if isinstance(found, Warming) else found
     evidence = found.log_value if isinstance(found, Warming) else ledger.log_harm if ledger else 0.0
     bounds = ledger.bounds.told() if ledger and ledger.bounds else None
     return SignalAssessment(

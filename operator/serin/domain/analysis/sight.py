@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from serin.domain.analysis.counters import Arm, Cell
-from serin.domain.analysis.ledger import Ledger
+from serin.domain.analysis.distribution import Account
 from serin.domain.analysis.policy import SignalPolicy
 from serin.domain.analysis.request import StepWindow, TrialRequest
 from serin.domain.analysis.split import Split
@@ -17,7 +17,7 @@ class Harmed:
 
     boundary: float
     signal: str
-    found: Ledger | Warming
+    found: Account | Warming
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +25,10 @@ class Sight:
     """All that a verdict rests on.
 
     Attributes:
+        served: When each arm was last seen to serve, by signal: an interval's start.
         heard: Which series have been seen at all, by signal, role and arm.
         crowded: Signals with more series than are read.
+        lacking: Signals whose histograms have no bounds to compare.
         boundary: The last boundary that was decided.
         counted: The last one at which something was compared.
         tried: Dry runs that found harm.
@@ -42,9 +44,11 @@ class Sight:
 
     request: TrialRequest
     policy_hash: str
-    ledgers: Mapping[str, Ledger]
+    ledgers: Mapping[str, Account]
+    served: Mapping[str, Mapping[Arm, float]]
     heard: frozenset[Cell]
     crowded: frozenset[str]
+    lacking: frozenset[str]
     boundary: float | None
     counted: float | None
     harmed: Harmed | None

@@ -49,6 +49,14 @@ class Tally:
         below = np.cumsum(found) if self.native else np.maximum.accumulate(found) if bounds else found
         return bounds, tuple(np.clip(below, 0.0, self.requests).tolist())
 
+    def common(self, other: "Tally") -> "Tally":
+        """With those bounds only that another's histogram has too: of a native one, all or none."""
+        if self.native is not other.native:
+            return Tally(self.requests)
+        if self.native:
+            return self
+        return Tally(self.requests, {bound: n for bound, n in self.held.items() if bound in other.held})
+
     def below(self, bound: float) -> float | None:
         """How many requests are at or below a bound; None where the histogram does not tell."""
         if self.requests <= 0:

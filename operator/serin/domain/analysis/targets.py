@@ -9,23 +9,19 @@ the evidence. Growth is a function of sample timestamps only, so reading again a
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from math import inf
 from typing import Final
 
-from serin.domain.analysis.counters import Cell, FeedKey, Growth, Role, Sample, SeriesKey, countable
+from serin.domain.analysis.continuity import Break, Continuity
+from serin.domain.analysis.counters import Cell, FeedKey, Growth, Role, Sample, countable
 from serin.domain.analysis.feeds import Feed, Stream, spoilt
 
 MISSED: Final = 3.5
 """Scrape intervals of silence after which a target has missed three scrapes, with half a one for jitter."""
 MEMORY_SECONDS: Final = 300.0
 """How far back the quality of an arm's samples is looked at."""
-SKEW_SECONDS: Final = 60.0
-"""How far a node's clock may be from Prometheus'. A process' start time is of the node's clock, and some
-servers compute it anew at each scrape: it moves when that clock is set, and nothing has begun.
-"""
-_COUNTERS: Final = frozenset({Role.REQUESTS, Role.BAD, Role.WITHIN})
 Point = tuple[float, list[float]]
 """A scrape, and the total of each cell until then."""
 
@@ -43,8 +39,7 @@ class Target:
         self._active: FeedKey | None = None
         self._late = 0
         self._news = False
-        self._starts: dict[SeriesKey, float] = {}
-        self._last: dict[SeriesKey, Sample] = {}
+        self._continuity = Continuity(scrapes=self.scrapes, interval=interval)
         self._columns: dict[Cell, int] = {}
         self._totals: list[float] = []
         self._points: list[Point] = []
@@ -127,9 +122,12 @@ class Target:
         """Drop what no later boundary needs."""
         while len(self._points) > 1 and self._points[1][0] <= before:
             del self._points[0]
-        for times in (self.scrapes, self.spoilt):
-            if times and times[0] < before - MEMORY_SECONDS:
-                del times[: bisect_left(times, before - MEMORY_SECONDS)]
+        oldest = before - MEMORY_SECONDS
+        if self.spoilt and self.spoilt[0] < oldest:
+            del self.spoilt[: bisect_left(self.spoilt, oldest)]
+        if self.scrapes and self.scrapes[0] < oldest:
+            # But for the last one, after which whatever is new was born.
+            del self.scrapes[: min(bisect_left(self.scrapes, oldest), len(self.scrapes) - 1)]
 
     def _follows(self, feed: Feed) -> bool:
         return self._active is not None and self._feeds[self._active] is feed
@@ -159,12 +157,10 @@ class Target:
         for stream in feed.streams.values():
             if stream.waiting and stream.waiting[0][0] <= at and (found := self._unread(stream, at)):
                 news.append((stream, found))
-        restarted, fell = self._restarted(news), self._fell(news)
+        broken = self._continuity.breaks(news)
         for stream, found in news:
-            if (role := stream.cell.role) is not Role.START:
-                anew = restarted or (role is Role.NATIVE and (stream.cell.signal, True) in fell)
-                recast = not anew and role is Role.NATIVE and (stream.cell.signal, False) in fell
-                self._take(stream, found, anew=anew, recast=recast)
+            if stream.cell.role is not Role.START:
+                self._take(stream, found, broken)
         self.scrapes.append(at)
         self._points.append((at, self._totals.copy()))
         feed.forget_times(at)
@@ -178,53 +174,14 @@ class Target:
         place = bisect_right(stream.waiting, (at, inf))
         found = stream.waiting[:place]
         del stream.waiting[:place]
-        known = self._last.get(stream.key)
+        known = self._continuity.last.get(stream.key)
         if known is not None and found[0][0] <= known[0]:
             found = found[bisect_right(found, (known[0], inf)) :]
         return found
 
-    def _restarted(self, news: Iterable[tuple[Stream, list[Sample]]]) -> bool:
-        """Whether the process began anew since it was last read: it says so, or is silent and a counter fell.
-
-        Then all of them did: a requests counter may overtake its old value while the errors counter falls.
-        """
-        starts = [(stream.key, found) for stream, found in news if stream.cell.role is Role.START]
-        if any(key in self._starts for key, _ in starts):
-            return any([self._began(key, found) for key, found in starts])
-        for key, found in starts:
-            self._began(key, found)
-        return any(stream.cell.role in _COUNTERS and self._falls(stream, found) for stream, found in news)
-
-    def _falls(self, stream: Stream, found: Sequence[Sample]) -> bool:
-        last, (t, value) = self._last.get(stream.key), found[0]
-        return last is not None and value < last[1] and countable(value) and not self._absent(last[0], t)
-
-    def _began(self, key: SeriesKey, found: Iterable[Sample]) -> bool:
-        began = False
-        for t, start in found:
-            if not countable(start):
-                continue
-            before = self._starts.get(key)
-            recent = self._points[-1][0] if self._points else t
-            began |= before is not None and start > before + 1.0 and start > recent - SKEW_SECONDS
-            self._starts[key] = start
-        return began
-
-    def _fell(self, news: Iterable[tuple[Stream, list[Sample]]]) -> set[tuple[str, bool]]:
-        """Native histograms that fell, by signal, and whether in their count, which ends at infinity.
-
-        They stand for themselves: clients start one anew when it has too many buckets, or join its buckets.
-        What the joined ones hold was partly elsewhere before, so that nothing can be told from their growth.
-        """
-        return {
-            (stream.cell.signal, stream.cell.bound == inf)
-            for stream, found in news
-            if stream.cell.role is Role.NATIVE and self._falls(stream, found)
-        }
-
-    def _take(self, stream: Stream, found: list[Sample], *, anew: bool, recast: bool) -> None:
-        """Add up what one series grew by since it was last read, unless its buckets were joined."""
-        grown, known = 0.0, self._last.get(stream.key)
+    def _take(self, stream: Stream, found: list[Sample], broken: Break) -> None:
+        """Add up what one series grew by since it was last read."""
+        grown, known, anew = 0.0, self._continuity.last.get(stream.key), broken.anew(stream.cell)
         for t, value in found:
             if not countable(value):
                 if known is not None:
@@ -232,17 +189,17 @@ class Target:
                 continue
             if known is None:
                 grown += value if self._born_at(t) else 0.0
-            elif anew or value < known[1] or self._absent(known[0], t):
+            elif anew or value < known[1] or self._continuity.absent(known[0], t):
                 grown += value
             else:
                 grown += value - known[1]
             known, anew = (t, value), False
         if known is not None:
-            self._last[stream.key] = known
+            self._continuity.last[stream.key] = known
             place = self._columns.setdefault(stream.cell, len(self._totals))
             if place == len(self._totals):
                 self._totals.append(0.0)
-            self._totals[place] += 0.0 if recast else grown
+            self._totals[place] += 0.0 if broken.recast(stream.cell) else grown
 
     def _born_at(self, t: float) -> bool:
         """Whether a series first heard now began at zero: its process is young, or answered without it."""
@@ -252,13 +209,6 @@ class Target:
 
     def _young(self, at: float) -> bool:
         return self.ready is not None and at <= self.ready + (MISSED + 0.5) * self.interval
-
-    def _absent(self, before: float, t: float) -> bool:
-        """Whether the target answered without this series in between, which then stood at zero."""
-        if t - before <= self.interval:
-            return False
-        place = bisect_left(self.scrapes, t - self.interval / 2)
-        return place > 0 and self.scrapes[place - 1] > before + self.interval / 2
 
     def _at(self, moment: float) -> tuple[list[float], float]:
         """Totals at a moment, and since when they have stood (the moment itself, unless in a silence)."""
@@ -274,18 +224,6 @@ class Target:
             return totals, before
         part = (moment - before) / (after - before)
         return [old + part * (new - old) for old, new in zip_longest(totals, later, fillvalue=0.0)], moment
-
-
-def quality(targets: Iterable[Target], boundary: float) -> tuple[bool, bool]:
-    """Whether, of late, over half of an arm's scrapes are missing, or over a fifth of them spoilt."""
-    expected = got = bad = 0.0
-    for target in targets:
-        since = min(max(boundary - MEMORY_SECONDS, target.first or 0.0), boundary)
-        expected += (boundary - since) / target.interval
-        got += target.scraped_between(since, boundary)
-        if target.spoilt:
-            bad += len({t for t in target.spoilt if since < t <= boundary})
-    return got < expected / 2 - 1, bad > got / 5
 
 
 def _following(feeds: Mapping[FeedKey, Feed], moment: float) -> Iterator[tuple[float, FeedKey]]:

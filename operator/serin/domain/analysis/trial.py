@@ -15,12 +15,13 @@ from serin.domain.analysis.counters import Arm, Growth, Series
 from serin.domain.analysis.judge import Hold, assess, blind
 from serin.domain.analysis.pods import Pods, Warmth
 from serin.domain.analysis.process import log_sum
+from serin.domain.analysis.quality import quality
 from serin.domain.analysis.request import Channel, StepWindow, TrialRequest
 from serin.domain.analysis.sight import Harmed, Sight
 from serin.domain.analysis.sources import Source, Sources
 from serin.domain.analysis.split import Split
 from serin.domain.analysis.tallies import Counted
-from serin.domain.analysis.targets import MISSED, Target, quality
+from serin.domain.analysis.targets import MISSED, Target
 from serin.domain.analysis.verdict import Assessment
 
 
@@ -130,6 +131,7 @@ class Trial:
         astray = self._split is not None and bool(self._split.mismatch)
         for comparison in self._comparisons:
             seen = self._seen(comparison, grown)
+            comparison.see(seen, start=start)
             if window is not None and not astray:
                 comparison.warm(seen, start=start)
             if window is not None and not astray and _both(seen):
@@ -257,8 +259,10 @@ class Trial:
             request=self.request,
             policy_hash=self._policy_hash,
             ledgers={one.signal.name: one.ledger for one in self._comparisons if one.ledger is not None},
+            served={one.signal.name: dict(one.served) for one in self._comparisons},
             heard=frozenset(self._sources.heard),
             crowded=frozenset(self._sources.crowded),
+            lacking=frozenset(one.signal.name for one in self._comparisons if one.lacking),
             boundary=boundary,
             counted=self._counted,
             harmed=self._harmed,

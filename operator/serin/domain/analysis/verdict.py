@@ -40,7 +40,8 @@ class SignalAssessment:
 
     Attributes:
         log_evidence: Natural logarithm of the harm test's e-value, before weighting.
-        ratio: Canary's bad share over the stable's; None without bad events on the stable.
+        ratio: Canary's bad share over the stable's; None without bad events on the stable. Of a distribution
+            that must not shift: the largest part of all requests that moved over a cut.
         lower, upper: Bounds on the true ratio that hold at all times together; None where nothing bounds it.
         since: Unix seconds from which on the bounds speak, where the ratio has changed within the rollout;
             None for all of it.

@@ -6,11 +6,13 @@
 from math import log
 
 from serin.domain.analysis.counters import Arm
+from serin.domain.analysis.distribution import Account, DistributionLedger
 from serin.domain.analysis.evidence import ArmCounts
-from serin.domain.analysis.ledger import LONE_POD_RATIO, Ledger
+from serin.domain.analysis.ledger import LONE_POD_RATIO
 from serin.domain.analysis.request import TrialRequest
 from serin.domain.analysis.sight import Harmed
 from serin.domain.analysis.split import RECENT, SETTLING, Split
+from serin.domain.analysis.tails import Tail
 from serin.domain.analysis.warming import FORGIVEN_INCREASE, Warming
 
 
@@ -22,7 +24,9 @@ def name(request: TrialRequest, arm: Arm) -> str:
 def harm(request: TrialRequest, harmed: Harmed, *, canaries: int) -> str:
     """What was found to be harmful."""
     found = harmed.found
-    head = f"{compared(request, harmed.signal, found.canary, found.stable)} in the same time"
+    if isinstance(found, DistributionLedger):
+        return _harm_of_distribution(request, found)
+    head = f"{_compared(request, harmed.signal, found.canary, found.stable)} in the same time"
     points = 100 * ((found.canary.share or 0.0) - (found.stable.share or 0.0))
     if isinstance(found, Warming):
         return f"{head}, while warming up: {points:.1f} points more, {100 * FORGIVEN_INCREASE:g} allowed then"
@@ -34,22 +38,45 @@ def harm(request: TrialRequest, harmed: Harmed, *, canaries: int) -> str:
     return f"{head}: {found.ratio:.1f} times as often{sure}, {allowed:g} allowed"
 
 
-def score(request: TrialRequest, ledger: Ledger) -> str:
+def _harm_of_distribution(request: TrialRequest, found: DistributionLedger) -> str:
+    head = f"{_parted(request, found, found.tail, found.canary, found.stable)} in the same time"
+    points = 100 * abs((found.canary.share or 0.0) - (found.stable.share or 0.0))
+    if found.signal.max_shift is not None:
+        return f"{head}: {points:.1f} points apart, {100 * found.signal.max_shift:g} allowed"
+    return f"{head}: more than {found.signal.max_slowdown:g} times as slow"
+
+
+def score(request: TrialRequest, ledger: Account) -> str:
     """How it stands at this step."""
-    return compared(request, ledger.signal.name, ledger.step_canary, ledger.step_stable)
+    if isinstance(ledger, DistributionLedger):
+        return _parted(request, ledger, ledger.step_tail, ledger.step_canary, ledger.step_stable)
+    return _compared(request, ledger.signal.name, ledger.step_canary, ledger.step_stable)
 
 
-def compared(request: TrialRequest, signal: str, canary: ArmCounts, stable: ArmCounts) -> str:
+def _compared(request: TrialRequest, signal: str, canary: ArmCounts, stable: ArmCounts) -> str:
     """Both arms' counts."""
     ours = f"{canary.bad:,.0f} bad of {canary.requests:,.0f} on {request.canary}"
     return f"{signal}: {ours}, {stable.bad:,.0f} of {stable.requests:,.0f} on {request.stable}"
 
 
-def outlook(request: TrialRequest, ledger: Ledger, *, boundary: float) -> str:
+def _parted(
+    request: TrialRequest, ledger: DistributionLedger, tail: Tail, canary: ArmCounts, stable: ArmCounts
+) -> str:
+    """Both arms' counts on one side of a bound, or of two that are to be compared."""
+    side = "above" if tail.above else "up to"
+    ours = f"{canary.bad:,.0f} of {canary.requests:,.0f} {side} {tail.canary:.3g} on {request.canary}"
+    bound = "" if tail.canary == tail.stable else f" {side} {tail.stable:.3g}"
+    theirs = f"{stable.bad:,.0f} of {stable.requests:,.0f}{bound} on {request.stable}"
+    return f"{ledger.signal.name}: {ours}, {theirs}"
+
+
+def outlook(request: TrialRequest, ledger: Account, *, boundary: float) -> str:
     """What an undecided signal waits for, and about how long at the present pace."""
     if ledger.step != request.step:
         return "nothing counted at this step's weight yet"
     served, wanted = ledger.step_canary.requests, ledger.promotion.min_requests
+    if not ledger.leans_safe and ledger.signal.is_distribution:
+        return "further apart than allowed so far"
     if not ledger.leans_safe:
         return f"more often than {ledger.promotion.max_ratio:g} times the stable's share so far"
     since = [w.settled for w in request.windows if w.step == ledger.step and w.settled is not None]
