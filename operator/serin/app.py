@@ -37,6 +37,7 @@ from serin.runtime.gauges import RolloutPage
 from serin.runtime.guarding import Guarding
 from serin.runtime.inquiries import Inquiries
 from serin.runtime.judging import Judging
+from serin.runtime.memory import collect_seldom
 from serin.runtime.poller import Poller
 from serin.runtime.probes import serving
 from serin.runtime.prometheuses import Prometheuses
@@ -78,6 +79,7 @@ async def run(settings: Settings) -> None:
         KubeError: The API server could not be reached at the start.
     """
     catalogue = catalogue_in(settings.catalogue)
+    collect_seldom()
     prometheuses = Prometheuses.of(settings)
     telemetry = Telemetry()
     async with KubeClient.connected(settings.kubeconfig, told=telemetry.answered) as kube:

@@ -9,15 +9,16 @@ answer who cannot be answered.
 import asyncio
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import ceil, inf
 from typing import Final
 
 from serin.domain.analysis.counters import Role, Series
+from serin.domain.analysis.policy import DataPlane
 from serin.domain.analysis.request import LabelNames
 from serin.prom.client import Prometheus
 from serin.prom.errors import NotLetIn, PrometheusError, Refused, TooLarge
-from serin.prom.owners import owners
+from serin.prom.owners import Owners, owners
 from serin.prom.samples import Matrix
 from serin.prom.selectors import Question, selector
 from serin.runtime.watch import Answers, Watch
@@ -89,8 +90,8 @@ class Reader:
         """Read what is new up to a moment; each attempt is taken as soon as it is complete. Returns how many
         queries that took.
         """
-        asking = Asking(self, at)
         sheets = [Sheet.blank(watch) for watch in watches]
+        asking = Asking(self, [sheet.watch for sheet in sheets], at)
         while sheets := await _handed_on(sheets, take):
             step = _next_questions(sheets)
             answers = await asyncio.gather(
@@ -132,8 +133,10 @@ class Asking:
     """The queries of one round, all about samples up to one moment."""
 
     reader: Reader
+    watches: Sequence[Watch]
     at: float
     queries: int = 0
+    _owners: dict[tuple[DataPlane | None, LabelNames | None], Owners[Watch]] = field(default_factory=dict)
 
     async def all_of(self, asked: Question, watches: Sequence[Watch]) -> Found:
         """The answers to one question."""
@@ -156,7 +159,7 @@ class Asking:
         except PrometheusError as error:
             return dict.fromkeys(part, error)
         self.reader.was_answered(asked, part)
-        return _parted(asked, part, matrix, self.at)
+        return self._parted(asked, part, matrix)
 
     async def _divided(self, asked: Question, part: Sequence[Watch]) -> Found:
         """Ask for less at once. Where neither the first nor the last is answered alone, nobody would be."""
@@ -180,6 +183,29 @@ class Asking:
         if matrix.warnings:
             raise PartialAnswer(f"Prometheus warns: {matrix.warnings[0]}")
         return matrix
+
+    def _parted(self, asked: Question, part: Sequence[Watch], matrix: Matrix) -> Found:
+        """Whose is what of an answer."""
+        found: dict[Watch, list[Series]] = {watch: [] for watch in part}
+        oldest = {watch: watch.oldest(self.at) for watch in part}
+        whose = self._whose(asked)
+        for series in matrix.series:
+            for claim in whose.of(series.labels):
+                if claim.owner not in found:
+                    continue
+                # A look is about the same samples, however far back the query reached for others.
+                place = _place(series, oldest[claim.owner])
+                mine = replace(series, samples=series.samples[place:]) if place else series
+                found[claim.owner].append(mine)
+        return {watch: tuple(series) for watch, series in found.items()}
+
+    def _whose(self, asked: Question) -> Owners[Watch]:
+        """The same for all questions of a round: pods that one answer has are in the others too."""
+        kind = (asked.data_plane, asked.labels)
+        if kind not in self._owners:
+            claimed = (claim for watch in self.watches for claim in watch.claims(asked.data_plane))
+            self._owners[kind] = owners(claimed, asked.labels or LabelNames(), asked.data_plane)
+        return self._owners[kind]
 
 
 def slices(answers: Answers, edges: Sequence[float]) -> Iterator[Answers]:
@@ -224,21 +250,6 @@ def _next_questions(sheets: Iterable[Sheet]) -> dict[Question, list[Sheet]]:
         if sheet.left[0] in ready or not ready:
             step.setdefault(sheet.left[0], []).append(sheet)
     return step
-
-
-def _parted(asked: Question, part: Sequence[Watch], matrix: Matrix, at: float) -> Found:
-    """Whose is what of an answer."""
-    found: dict[Watch, list[Series]] = {watch: [] for watch in part}
-    oldest = {watch: watch.oldest(at) for watch in part}
-    claimed = (claim for watch in part for claim in watch.claims(asked.data_plane))
-    whose = owners(claimed, asked.labels or LabelNames(), asked.data_plane)
-    for series in matrix.series:
-        for claim in whose.of(series.labels):
-            # Once a look is about the same samples, however far back the query reached for others.
-            place = _place(series, oldest[claim.owner])
-            mine = replace(series, samples=series.samples[place:]) if place else series
-            found[claim.owner].append(mine)
-    return {watch: tuple(series) for watch, series in found.items()}
 
 
 def _place(series: Series, moment: float) -> int:
