@@ -12,6 +12,7 @@ from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
+from math import nan
 from random import SystemRandom
 from typing import Any, Final
 
@@ -38,6 +39,7 @@ from serin.runtime.guarding import Guarding
 from serin.runtime.inquiries import Inquiries
 from serin.runtime.judging import Judging
 from serin.runtime.memory import collect_seldom
+from serin.runtime.metered import Metered, QueryMeters
 from serin.runtime.poller import Poller
 from serin.runtime.probes import serving
 from serin.runtime.prometheuses import Prometheuses
@@ -191,13 +193,7 @@ class Operator:
             self._webhooks.session = await self._open.enter_async_context(aiohttp.ClientSession())
             self._open.push_async_callback(self._webhooks.close)
         if self._prometheuses.endpoints:
-            session = await self._open.enter_async_context(aiohttp.ClientSession())
-            clients = {place.name: _client(session, place) for place in self._prometheuses.endpoints}
-            poller = Poller(clients, on_assessment=self._judging.take, now=time.time)
-            self._judging.follower = poller
-            self._open.push_async_callback(poller.close)
-            self._guarding.prometheuses = clients
-            self._open.push_async_callback(self._guarding.close)
+            await self._open_prometheuses()
         port = await self._open.enter_async_context(
             serving(
                 self._telemetry,
@@ -212,6 +208,26 @@ class Operator:
         self._spawn(self._recorder.run(), "events")
         self._spawn(self._sweeper.run(settings.sweep_interval), "sweeper")
         self._spawn(self._missing_kinds(), "missing kinds")
+
+    async def _open_prometheuses(self) -> None:
+        """Judge and look at guards, by the samples there."""
+        session = await self._open.enter_async_context(aiohttp.ClientSession())
+        meters = QueryMeters(self._telemetry.registry)
+        clients = {
+            place.name: Metered(_client(session, place), place.name, meters)
+            for place in self._prometheuses.endpoints
+        }
+        poller = Poller(clients, on_assessment=self._judging.take, now=time.time)
+        self._judging.follower = poller
+        self._telemetry.watch("serin_followed", "Rollouts that are judged.", lambda: poller.followed)
+        self._telemetry.watch(
+            "serin_newest_boundary_age_seconds",
+            "Since the newest moment that was judged for any rollout; NaN where none is judged.",
+            lambda: nan if poller.newest_boundary is None else time.time() - poller.newest_boundary,
+        )
+        self._open.push_async_callback(poller.close)
+        self._guarding.prometheuses = clients
+        self._open.push_async_callback(self._guarding.close)
 
     async def _watch(self) -> None:
         registry = kopf.OperatorRegistry()
