@@ -5,7 +5,7 @@ from math import log
 
 from serin.domain.analysis.counters import Arm
 from serin.domain.analysis.policy import Counter
-from serin.domain.analysis.request import PodTimes
+from serin.domain.analysis.request import Channel, PodTimes
 from serin.domain.analysis.trial import Trial
 from serin.domain.analysis.verdict import Verdict
 from tests.unit.analysis.worlds import (
@@ -142,5 +142,24 @@ def test_the_sentence_of_an_open_verdict_says_what_is_to_be_expected() -> None:
     minutes = 75 * (log(20) / found.signals[0].log_safety - 1) / 60
     assert found.message == (
         "errors: 0 bad of 250 on fraud-7c9faa00bb, 0 of 2,500 on fraud-55d1aa00bb: "
-        f"safe in about {minutes:.0f} min"
+        f"safe in about {minutes:.0f} min; 10 times as often would be found in about 34 min"
     )
+
+
+def test_with_hardly_any_traffic_it_is_said_that_nothing_would_be_found() -> None:
+    asked = request(policy(), stables=2)
+
+    found = judged(asked, exact(canary=(0.02, 0), stable=(0.4, 0), intervals=6), at=90)
+
+    assert found.message.endswith("too few requests to tell; no fault would be found within the hour")
+
+
+def test_of_a_dry_run_it_is_said_what_it_would_find_alone() -> None:
+    both = request(policy(errors(), errors(name="tried", dry_run=True)), stables=2)
+    alone = request(policy(), stables=2)
+    world = exact(canary=(50, 0), stable=(500, 0), intervals=6)
+    tried = {**world, **{Channel("tried", c.role): found for c, found in world.items()}}
+
+    shown = judged(both, tried, at=90).signals[1].note
+
+    assert shown.removeprefix("tried") == judged(alone, world, at=90).signals[0].note.removeprefix("errors")

@@ -198,7 +198,7 @@ def _signal(sight: Sight, signal: SignalPolicy) -> SignalAssessment:
     score = words.score(request, ledger)
     if ledger.safe and ledger.step == request.step:
         return _told(signal, Verdict.SAFE, ledger, f"{score}: safe")
-    outlook = words.outlook(request, ledger, boundary=sight.boundary or 0.0)
+    outlook = words.outlook(request, ledger, boundary=sight.boundary or 0.0, canaries=sight.canaries)
     return _told(signal, Verdict.UNDECIDED, ledger, f"{score}: {outlook}")
 
 

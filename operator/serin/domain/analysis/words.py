@@ -3,17 +3,23 @@
 `judge` decides which is said, and its names for what is in the way are the conditions' reasons.
 """
 
+from collections.abc import Iterator
 from math import log
+from typing import Final
 
 from serin.domain.analysis.counters import Arm
 from serin.domain.analysis.distribution import Account, DistributionLedger
 from serin.domain.analysis.evidence import ArmCounts
 from serin.domain.analysis.ledger import LONE_POD_RATIO
+from serin.domain.analysis.outlook import Outlook
 from serin.domain.analysis.request import TrialRequest
 from serin.domain.analysis.sight import Harmed
 from serin.domain.analysis.split import RECENT, SETTLING, Split
 from serin.domain.analysis.tails import Tail
 from serin.domain.analysis.warming import FORGIVEN_INCREASE, Warming
+
+FORESEEN_SECONDS: Final = 3600.0
+"""How far ahead is told what would be found."""
 
 
 def name(request: TrialRequest, arm: Arm) -> str:
@@ -70,17 +76,22 @@ def _parted(
     return f"{ledger.signal.name}: {ours}, {theirs}"
 
 
-def outlook(request: TrialRequest, ledger: Account, *, boundary: float) -> str:
-    """What an undecided signal waits for, and about how long at the present pace."""
+def outlook(request: TrialRequest, ledger: Account, *, boundary: float, canaries: int) -> str:
+    """What an undecided signal waits for, and what would be found by when at the present pace."""
     if ledger.step != request.step:
         return "nothing counted at this step's weight yet"
+    since = [w.settled for w in request.windows if w.step == ledger.step and w.settled is not None]
+    elapsed = boundary - max(since[-1] if since else 0.0, ledger.began)
+    found = _detectable(request, ledger, elapsed=elapsed, lone_pod=canaries <= 1)
+    return "; ".join([_awaited(ledger, elapsed=elapsed), *found])
+
+
+def _awaited(ledger: Account, *, elapsed: float) -> str:
     served, wanted = ledger.step_canary.requests, ledger.promotion.min_requests
     if not ledger.leans_safe and ledger.signal.is_distribution:
         return "further apart than allowed so far"
     if not ledger.leans_safe:
         return f"more often than {ledger.promotion.max_ratio:g} times the stable's share so far"
-    since = [w.settled for w in request.windows if w.step == ledger.step and w.settled is not None]
-    elapsed = boundary - max(since[-1] if since else 0.0, ledger.began)
     needed = -log(1 - ledger.promotion.confidence)
     lacking = max(
         wanted / served - 1 if served else 0.0,
@@ -89,6 +100,30 @@ def outlook(request: TrialRequest, ledger: Account, *, boundary: float) -> str:
     if ledger.log_safety < needed and ledger.log_safety <= 0.1:
         return "too few requests to tell"
     return f"safe in about {duration(lacking * elapsed)}"
+
+
+def _detectable(request: TrialRequest, ledger: Account, *, elapsed: float, lone_pod: bool) -> Iterator[str]:
+    """The smallest fault that would be found within the hour, and how soon; of a distribution nothing."""
+    if ledger.signal.is_distribution or elapsed <= 0:
+        return
+    judged = [one.importance for one in request.policy.signals if not one.dry_run]
+    part = ledger.signal.importance / sum(judged) if judged and not ledger.signal.dry_run else 1.0
+    expected = Outlook(
+        signal=ledger.signal,
+        canary=float(ledger.step_canary.requests) / elapsed,
+        stable=float(ledger.step_stable.requests) / elapsed,
+        usual=float(ledger.usual),
+        phi=float(ledger.phi),
+        limit=-log(request.policy.max_false_rollback_rate * part),
+        interval=request.interval,
+        lone_pod=lone_pod,
+    )
+    ratio = expected.smallest_ratio(within=FORESEEN_SECONDS)
+    if ratio is None:
+        yield "no fault would be found within the hour"
+        return
+    often = "twice" if ratio == 2 else f"{ratio:g} times"
+    yield f"{often} as often would be found in about {duration(expected.seconds_to_find(ratio))}"
 
 
 def mismatch(request: TrialRequest, split: Split, weight: float) -> str:
