@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from types import TracebackType
@@ -90,6 +90,8 @@ class Gateway:
         self._services = Mirror(api, SERVICES, changed=self._seen)
         self._slices = Mirror(api, ENDPOINT_SLICES, changed=self._to_apply.set)
         self._view = View(self._routes.objects, self._services.objects, self._slices.objects)
+        self._kept: dict[Key, Object] = {}
+        self._mute: set[Key] = set()
         self.history: list[Applied] = []
         """Every route version that Envoy served, in the order it did."""
 
@@ -122,6 +124,21 @@ class Gateway:
     def release(self) -> None:
         """Apply again, what was held back first."""
         self._free.set()
+
+    def keep(self, namespace: str, name: str) -> None:
+        """Go on accepting versions of one route, and serve the one there is now: a lie about that route."""
+        key = Key(namespace, name)
+        self._kept[key] = self._view.routes[key]
+
+    def obey(self, namespace: str, name: str) -> None:
+        """Serve a route again as it is."""
+        self._kept.pop(Key(namespace, name), None)
+        self._seen()
+
+    def mute(self, namespace: str, name: str) -> None:
+        """Say from now on nothing about which version of a route was accepted, as some controllers do."""
+        self._mute.add(Key(namespace, name))
+        self._seen()
 
     def served(self, namespace: str, name: str) -> Applied | None:
         """The version of a route that Envoy serves."""
@@ -156,7 +173,8 @@ class Gateway:
             await asyncio.sleep(self._random.uniform(0, self._delay))
             await self._free.wait()
             self._to_apply.clear()
-            routes, wanted = dict(self._view.routes), routing.data_plane(self._view)
+            routes = {**self._view.routes, **self._kept}
+            wanted = routing.data_plane(replace(self._view, routes=routes))
             await self._envoy.apply(wanted)
             self._remember(routes)
             if self._report is Report.APPLIED:
@@ -173,6 +191,8 @@ class Gateway:
     async def _report_on(self, routes: Mapping[Key, Object]) -> None:
         for key, route in routes.items():
             parents = _parents(route, self._view.services)
+            if key in self._mute:
+                parents = [_without_generation(parent) for parent in parents]
             if parents == route.get("status", {}).get("parents", []):
                 continue
             body = {"status": {"parents": parents}}
@@ -244,6 +264,11 @@ def _parents(route: Object, services: Mapping[Key, Object]) -> list[Object]:
     old = {entry["type"]: entry for entry in own["conditions"]} if own else {}
     conditions = [_condition(kind, found, route, old.get(kind)) for kind, found in findings.items()]
     return [*others, {"parentRef": parent, "controllerName": CONTROLLER, "conditions": conditions}]
+
+
+def _without_generation(parent: Object) -> Object:
+    told = [{k: v for k, v in one.items() if k != "observedGeneration"} for one in parent["conditions"]]
+    return {**parent, "conditions": told}
 
 
 def _condition(kind: str, found: Finding, about: Object, before: Object | None = None) -> Object:

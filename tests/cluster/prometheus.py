@@ -29,6 +29,8 @@ from tests.cluster.processes import Program, answers
 from tests.cluster.waiting import until
 
 PODS_JOB: Final = "kubernetes-pods"
+TWICE: Final = {"serin.test/twice": "true"}
+"""An annotation of pods that two jobs scrape."""
 
 
 class Prometheus:
@@ -39,6 +41,7 @@ class Prometheus:
         folder: For its data, configuration and log.
         scrape_seconds: The scrape interval of everything.
         targets: Further jobs by name, each with the URLs of its metrics.
+        twice: Scrape pods annotated `serin.test/twice` by a second job too.
         host: Where it listens.
     """
 
@@ -49,14 +52,17 @@ class Prometheus:
         *,
         scrape_seconds: int = 5,
         targets: Mapping[str, Sequence[str]] | None = None,
+        twice: bool = False,
         host: str = GATEWAY,
     ) -> None:
         self._folder = folder
         self._discovery = PodDiscovery(api, folder / "pods.json")
+        found = {"file_sd_configs": [{"files": [str(folder / "pods.json")]}]}
         jobs = [_static_job(name, urls) for name, urls in (targets or {}).items()]
+        jobs += [{**AGAIN, **found}] if twice else []
         self._config = {
             "global": {"scrape_interval": f"{scrape_seconds}s", "scrape_timeout": f"{scrape_seconds}s"},
-            "scrape_configs": [{**PODS, "file_sd_configs": [{"files": [str(folder / "pods.json")]}]}, *jobs],
+            "scrape_configs": [{**PODS, **found}, *jobs],
         }
         self._listen = f"{host}:{free_port(host)}"
         self.url = f"http://{self._listen}"
@@ -154,6 +160,14 @@ PODS: Final[dict[str, Any]] = {
     ],
 }
 """The pod job of the common charts. Ports of one container that end at one address are one target."""
+
+AGAIN: Final[dict[str, Any]] = {
+    "job_name": "again",
+    "relabel_configs": [
+        {"source_labels": [META + "pod_annotation_serin_test_twice"], "regex": "true", "action": "keep"},
+        *PODS["relabel_configs"],
+    ],
+}
 
 
 def _static_job(name: str, urls: Sequence[str]) -> dict[str, Any]:

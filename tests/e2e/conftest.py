@@ -1,10 +1,9 @@
 """Prometheus, an operator that asks it, and users, for the end-to-end tests."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 import pytest_asyncio
@@ -12,13 +11,17 @@ import pytest_asyncio
 from tests.cluster.cluster import Cluster
 from tests.cluster.envoy import Envoy
 from tests.cluster.gateway import Gateway
+from tests.cluster.namespaces import fresh_namespace
 from tests.cluster.prometheus import Prometheus
 from tests.cluster.traffic import Traffic
+from tests.e2e.side_by_side import SCENARIOS, Acts, Ground
 from tests.e2e.unhurried import Promotion, promotion
+from tests.invariants.watcher import Watcher
 from tests.stage.model import Model
 from tests.stage.operator import Operator
 
 SCRAPE_SECONDS = 5
+OFTEN_SECONDS = 2
 PER_SECOND = 150
 Users: TypeAlias = Callable[..., Traffic]
 """Users of a model, so many requests a second; through the gateway."""
@@ -70,7 +73,36 @@ async def unhurried(
     await asyncio.gather(task, return_exceptions=True)
 
 
-def judgements(serin: Operator) -> list[dict[str, object]]:
-    """Every turn of the verdict that the operator has logged."""
-    lines = [json.loads(line) for line in serin.log.read_text().splitlines() if line.startswith("{")]
-    return [line for line in lines if line["event"] == "judged"]
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def ground(cluster: Cluster, account: Path, envoy: Envoy, gateway: Gateway) -> AsyncIterator[Ground]:
+    """An operator and a Prometheus that looks often, both of which scenarios may stop for a while."""
+    prometheus = Prometheus(
+        cluster.api, cluster.folder / "prometheus-side", scrape_seconds=OFTEN_SECONDS, twice=True
+    )
+    async with fresh_namespace(cluster.api) as place, Watcher(cluster.api, place) as watcher, prometheus:
+        address: dict[str, Any] = {"prometheus": prometheus.url, "scrape_seconds": OFTEN_SECONDS}
+        async with Operator(cluster, place, account, **address) as serin:
+            yield Ground(
+                cluster=cluster,
+                place=place,
+                gateway=gateway,
+                prometheus=prometheus,
+                serin=serin,
+                watcher=watcher,
+                url=envoy.url,
+            )
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def acts(request: pytest.FixtureRequest, ground: Ground) -> AsyncIterator[Acts]:
+    """The scenarios whose tests were chosen, all under way."""
+    chosen = {item.name for item in request.session.items}
+    under_way = {
+        name: asyncio.create_task(scenario(ground), name=name)
+        for name, scenario in SCENARIOS.items()
+        if name in chosen
+    }
+    yield under_way
+    for task in under_way.values():
+        task.cancel()
+    await asyncio.gather(*under_way.values(), return_exceptions=True)

@@ -12,7 +12,7 @@ from tests.cluster.gateway import Gateway
 from tests.cluster.prometheus import Prometheus
 from tests.cluster.traffic import Traffic
 from tests.cluster.waiting import until
-from tests.e2e.conftest import PER_SECOND, SCRAPE_SECONDS, Users, judgements
+from tests.e2e.conftest import PER_SECOND, SCRAPE_SECONDS, Users
 from tests.invariants.rules import shortfalls
 from tests.invariants.watcher import Watcher
 from tests.operator.test_writes import writes_of
@@ -104,7 +104,7 @@ async def could_be_decided(prometheus: Prometheus, serin: Operator, model: Model
     """When the samples that harm was found in could be queried: the slowest pod's scrape at the boundary."""
     boundary = next(
         float(str(line["boundary"]))
-        for line in judgements(serin)
+        for line in serin.judgements()
         if line["verdict"] == "Harm" and line["key"] == f"{model.namespace}/{model.name}"
     )
     chosen = f'up{{namespace="{model.namespace}",pod=~"{model.name}-.+"}}[10m]'

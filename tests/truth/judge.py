@@ -50,6 +50,13 @@ SIGNALS: Final = (
         within=Counter(metric=f"{SECONDS}_bucket", matchers=(POST,)),
         at_most=0.1,
     ),
+    SignalPolicy(
+        name="scores",
+        requests=Counter(metric="app_score_count"),
+        bad=None,
+        within=Counter(metric="app_score_bucket"),
+        max_shift=0.05,
+    ),
 )
 NEVER: Final = 1e-300
 """So sure of harm nobody can be in half a minute: once it is found, its signal's counts stay as they were."""
@@ -90,7 +97,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def say(key: Key, heard: Assessment) -> None:
-    print(json.dumps({"canary": key.name, **asdict(heard)}), flush=True)
+    print(json.dumps({"at": time.time(), "canary": key.name, **asdict(heard)}), flush=True)
 
 
 async def judge(file: Path, url: str) -> None:

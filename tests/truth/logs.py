@@ -7,6 +7,7 @@ nobody has seen, and it belongs to no count.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from math import inf
 from pathlib import Path
 from typing import Final
@@ -33,6 +34,7 @@ KINDS: Final[dict[str, Kind]] = {
     "errors": lambda one: one.status >= 500,
     "fallbacks": lambda one: one.outcome == "fallback",
     "latency": lambda one: one.seconds > 0.1,
+    "scored": lambda one: one.outcome == "model",
 }
 
 
@@ -56,6 +58,8 @@ class PodTruth:
 
     def __init__(self, runs: Mapping[str, list[Request]], scrapes: Iterable[Scrape], *, ready: float) -> None:
         self.runs, self.ready = runs, ready
+        self._lines: dict[tuple[str, float], tuple[list[float], list[float]]] = {}
+        self._prefixes: dict[tuple[str, str], list[int]] = {}
         self.scrapes = sorted(scrapes, key=lambda one: one.at)
 
     def seen(self, kind: str) -> int:
@@ -70,7 +74,9 @@ class PodTruth:
 
     def grown(self, kind: str, since: float, until: float, *, interval: float) -> float:
         """How much its count grew between two moments, by straight lines between its scrapes."""
-        times, totals = self._line(kind, interval)
+        if (kind, interval) not in self._lines:
+            self._lines[kind, interval] = self._line(kind, interval)
+        times, totals = self._lines[kind, interval]
         start = max(since, interval * -(-self.ready // interval))
         if start >= until:
             return 0.0
@@ -92,7 +98,9 @@ class PodTruth:
         return times, totals
 
     def _among(self, run: str, lines: int, kind: str) -> int:
-        return sum(map(KINDS[kind], self.runs[run][:lines]))
+        if (run, kind) not in self._prefixes:
+            self._prefixes[run, kind] = [0, *accumulate(map(int, map(KINDS[kind], self.runs[run])))]
+        return self._prefixes[run, kind][lines]
 
 
 def read_log(file: Path) -> list[Request]:

@@ -48,7 +48,7 @@ OVERTAKEN: Final = ("fraud-overtaken", 1)
 SELDOM, USUAL, OFTEN = 0.5, 8.0, 15.0
 """Requests a second."""
 QUIET_SECONDS: Final = 3
-KILLS: Final = 4
+KILLS: Final = 3
 MOST_LIFE_SECONDS: Final = 2.0
 """After it has first spoken."""
 SEED: Final = 20
@@ -89,16 +89,20 @@ class Judge:
 
     async def start(self) -> None:
         self.lives.append(time.time())
-        self._known = len(self.said()) if self._log.exists() else 0
         await self.program.__aenter__()
 
     async def until_heard(self) -> None:
-        """Wait until this life of it has said something."""
+        """Wait until this life of it has said of every canary how far it has judged."""
 
-        async def heard() -> int:
-            return len(self.said())
+        async def heard() -> set[str]:
+            return {
+                one["canary"]
+                for one in self.said()
+                if one["at"] > self.lives[-1] and one["boundary"] is not None
+            }
 
-        await until(heard, lambda lines: lines > self._known, what="a word of the judge")
+        canaries = len(FIRST) - 1
+        await until(heard, lambda found: len(found) == canaries, what="a word of the judge on each canary")
 
     def said(self) -> list[dict[str, Any]]:
         """Its words; a line that a kill has torn is none."""

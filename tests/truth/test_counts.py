@@ -24,6 +24,11 @@ def judged(played: Played, canary: str) -> Iterator[tuple[float, dict[str, Any]]
             yield one["boundary"], {signal["name"]: signal for signal in one["signals"]}
 
 
+def bad_counts(assessment: dict[str, Any]) -> list[dict[str, Any]]:
+    """The signals that count bad requests."""
+    return [signal for signal in assessment["signals"] if signal["name"] != "scores"]
+
+
 def grown(pods: list[PodTruth], kind: str, *, since: float, until: float) -> float:
     return sum(pod.grown(kind, since, until, interval=SCRAPE_SECONDS) for pod in pods)
 
@@ -36,8 +41,10 @@ def test_counts_equal_the_logs_at_every_boundary(played: Played, canary: str, ar
     assert len(boundaries) > 10
 
     for boundary, told in boundaries:
+        window = {"since": played.started, "until": boundary}
+        scores = told.pop("scores")
+        assert scores[arm]["events"] == exactly(grown(pods, "scored", **window))
         for kind, signal in told.items():
-            window = {"since": played.started, "until": boundary}
             assert signal[arm]["events"] == exactly(grown(pods, "requests", **window))
             assert signal[arm]["bad"] == exactly(grown(pods, kind, **window), abs=1e-6)
 
@@ -46,7 +53,7 @@ def test_counts_equal_the_logs_at_every_boundary(played: Played, canary: str, ar
 def test_every_bad_request_is_counted_where_no_process_ends(played: Played, canary: str) -> None:
     pods = played.truth[canary].values()
 
-    for signal in played.last(canary)["signals"]:
+    for signal in bad_counts(played.last(canary)):
         done = sum(pod.logged(signal["name"]) for pod in pods)
         assert signal["canary"]["bad"] == exactly(done, abs=1e-6)
 
@@ -55,7 +62,7 @@ def test_every_bad_request_is_counted_where_no_process_ends(played: Played, cana
 def test_only_what_followed_the_last_scrape_of_a_process_is_lost(played: Played, canary: str) -> None:
     pods = played.truth[canary].values()
 
-    for signal in played.last(canary)["signals"]:
+    for signal in bad_counts(played.last(canary)):
         seen = sum(pod.seen(signal["name"]) for pod in pods)
         assert signal["canary"]["bad"] == exactly(seen, abs=1e-6)
     lost = sum(pod.logged("requests") - pod.seen("requests") for pod in pods)
@@ -66,7 +73,7 @@ def test_what_two_jobs_scrape_is_counted_once(played: Played) -> None:
     (pod,) = played.truth["fraud-twice"].values()
     last = played.last("fraud-twice")
 
-    for signal in last["signals"]:
+    for signal in bad_counts(last):
         assert signal["canary"]["bad"] == exactly(pod.logged(signal["name"]), abs=1e-6)
     least, most = within_a_scrape(pod, played.started, last["boundary"])
     assert least <= last["signals"][0]["canary"]["events"] <= most
@@ -79,7 +86,7 @@ def test_what_a_pair_of_prometheus_writes_to_a_third_is_counted_once(played: Pla
     (pod,) = played.truth["fraud-pair"].values()
     last = played.last("fraud-pair", "pair")
 
-    for signal in last["signals"]:
+    for signal in bad_counts(last):
         windows = [(at - SCRAPE_SECONDS, at + SILENCE) for at in played.outages]
         lost = sum(pod.logged(signal["name"], since=since, until=until) for since, until in windows)
         assert pod.logged(signal["name"]) - lost <= signal["canary"]["bad"] + 1e-6

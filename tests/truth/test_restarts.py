@@ -1,5 +1,6 @@
 """A judge that is killed at any time finds the evidence that was there (I7)."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -30,8 +31,8 @@ def test_the_evidence_after_each_kill_is_that_of_an_undisturbed_judge(played: Pl
     for one in played.said["killed"]:
         if (expected := undisturbed.get((one["canary"], one["boundary"]))) is not None:
             assert figures(one) == pytest.approx(expected, rel=1e-9, abs=1e-9), one["canary"]
-            compared.append(one["boundary"])
+            compared.append(one["at"])
 
-    for began, ended in zip(played.lives, [*played.lives[1:], max(compared) + 1], strict=True):
-        assert any(began - 1 < boundary < ended for boundary in compared), "a life without a word"
+    for began, ended in pairwise([*played.lives, max(compared) + 1]):
+        assert any(began < at < ended for at in compared), "a life without a word"
     assert max(one["signals"][0]["log_evidence"] for one in played.said["killed"]) > 10
