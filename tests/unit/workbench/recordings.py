@@ -42,3 +42,19 @@ def document(
         "policy": {"warmUpSeconds": 0},
         **changes,
     }
+
+
+def native_arm(buckets: dict[int, float], *, pod: str, first: int, last: int) -> dict[str, Any]:
+    """A native histogram of resolution 2: its buckets, by powers of the fourth root of 2, grow by so much."""
+    edges = {k: [0, repr(2 ** ((k - 1) / 4)), repr(2 ** (k / 4))] for k in buckets}
+    histograms = [
+        [
+            START + k * INTERVAL,
+            {
+                "count": f"{(k - first) * sum(buckets.values()):g}",
+                "buckets": [[*edges[place], f"{(k - first) * n:g}"] for place, n in buckets.items()],
+            },
+        ]
+        for k in range(first, last + 1)
+    ]
+    return {"buckets": matrix({"metric": {"__name__": "score", "pod": pod}, "histograms": histograms})}

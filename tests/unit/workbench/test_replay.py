@@ -15,7 +15,7 @@ from serin.domain.analysis.verdict import Verdict
 from serin.workbench.recording import recording_of
 from serin.workbench.replay import Replay, replay
 from serin.workbench.timeline import as_json, as_text
-from tests.unit.workbench.recordings import INTERVAL, START, document
+from tests.unit.workbench.recordings import INTERVAL, START, document, native_arm
 
 
 def replayed(told: dict[str, Any]) -> Replay:
@@ -40,6 +40,31 @@ def test_the_last_word_is_the_operators_on_the_same_samples() -> None:
     expected = trial.assess(START + 80 * INTERVAL)
     assert found.looks[-1].assessment == expected
     assert expected.verdict is Verdict.HARM
+
+
+@pytest.mark.parametrize(
+    ("signal", "moved", "verdict"),
+    [
+        ({"kind": "scores"}, 0, Verdict.SAFE),
+        ({"kind": "scores"}, 4, Verdict.HARM),
+        ({"kind": "scores", "maxShift": 0.5}, 4, Verdict.SAFE),
+        ({"kind": "latency", "maxSlowdown": 1.5}, 1, Verdict.SAFE),
+        ({"kind": "latency", "maxSlowdown": 1.5}, 6, Verdict.HARM),
+    ],
+    ids=["same scores", "doubled scores", "as allowed", "slower by a fifth", "slower by far"],
+)
+def test_native_histograms_are_compared_as_wholes(
+    signal: dict[str, Any], moved: int, verdict: Verdict
+) -> None:
+    """The canary's observations are so many buckets higher than the stable's."""
+    usual = dict.fromkeys(range(-12, 0), 10.0)
+    shifted = {place + moved: n for place, n in usual.items()}
+    told = document(signal=signal) | {
+        "stable": native_arm(usual, pod="old", first=-60, last=80),
+        "canary": native_arm(shifted, pod="new", first=0, last=80),
+    }
+
+    assert replayed(told).verdict is verdict
 
 
 def test_every_boundary_from_the_start_to_the_end_is_told() -> None:
