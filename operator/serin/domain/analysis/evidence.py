@@ -20,6 +20,8 @@ Amount: TypeAlias = Any
 """A number, or an array with a number for each rollout or cut: no type of numpy's stubs says both."""
 Numbers: TypeAlias = NDArray[np.float64]
 
+_TRACE: Final = 1e-6
+"""Less of a request is what rounding left of interpolation."""
 _NEARLY: Final = 0.999
 """A bet stops short of the whole capital, so that no count makes a factor zero."""
 
@@ -98,7 +100,7 @@ class Interval:
     @property
     def comparable(self) -> Amount:
         """Whether both arms served: an interval in which one did not says nothing."""
-        return (self.canary.requests > 0) & (self.stable.requests > 0)
+        return (self.canary.requests > _TRACE) & (self.stable.requests > _TRACE)
 
     def wide(self) -> "Interval":
         """With an axis for the alternatives."""
