@@ -17,7 +17,7 @@ from serin.workbench.simulation.asked import Unclear, scenario_of
 from serin.workbench.simulation.conditions import CONDITIONS, WORDS
 from serin.workbench.simulation.faults import HEALTHY, Fault
 from serin.workbench.simulation.findings import Findings
-from serin.workbench.simulation.grids import TABLES
+from serin.workbench.simulation.published import TABLES
 from serin.workbench.simulation.report import as_document, in_words
 from serin.workbench.simulation.rollouts import Outcomes, joined
 from serin.workbench.simulation.scenarios import BATCH, Scenario, batches

@@ -72,8 +72,19 @@ def at_most(found: Estimate) -> str:
     return f"{percent(found.value)} (≤ {percent(found.upper)})"
 
 
+def bounded(found: Estimate) -> str:
+    """A probability with its bounds; one that was never, or always, seen has but one."""
+    if found.value in (0.0, 1.0):
+        end = f"≥ {percent(found.lower)}" if found.value else f"≤ {percent(found.upper)}"
+    else:
+        end = f"{percent(found.lower)} to {percent(found.upper)}"
+    return f"{percent(found.value)} ({end})"
+
+
 def times(found: Times) -> str:
     """Median and 95 % time, with the share where that is not all."""
+    if not found.happened.value:
+        return NEVER
     text = f"{duration(found.median.value)} / {duration(found.late.value)}"
     return text if found.happened.value == 1 else f"{text} ({percent(found.happened.value)})"
 

@@ -1,12 +1,11 @@
-"""The tables there are: which scenarios, and what is told of them."""
+"""Tables of signals that count bad requests: which scenarios, and what is told of them."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
 from serin.workbench.simulation.conditions import CONDITIONS, WORDS
 from serin.workbench.simulation.faults import HEALTHY, Fault
-from serin.workbench.simulation.findings import Findings, Times, at_most, percent, times
+from serin.workbench.simulation.findings import Findings, Times, at_most, bounded, times
 from serin.workbench.simulation.oracle import oracle_times
 from serin.workbench.simulation.rollouts import RULES, Rules, Step, Until, by_ratio_alone
 from serin.workbench.simulation.scenarios import Scenario, simulate
@@ -79,8 +78,8 @@ def _whole_rollout(scenario: Scenario) -> Cell:
         back = found.in_vain if scenario.fault.is_none else found.detected.happened
         through = found.promoted
         return (
-            f"{percent(back.value)} ({percent(back.lower)} to {percent(back.upper)})",
-            f"{percent(through.happened.value)} (≤ {percent(through.happened.upper)})",
+            bounded(back),
+            bounded(through.happened),
             times(found.detected),
             times(through),
         )
@@ -92,7 +91,8 @@ def _traffic(per_second: float, bad_percent: float) -> str:
     return f"{per_second:,g} /s, {bad_percent:g} % bad"
 
 
-def _false_rollbacks() -> Table:
+def false_rollbacks() -> Table:
+    """How often healthy canaries are rolled back."""
     tried = [(rps, bad) for rps in (1, 10, 100, 1000) for bad in (0.1, 1)]
     tried += [(100, bad) for bad in (5, 20, 50, 80)]
     return Table(
@@ -112,7 +112,9 @@ def _false_rollbacks() -> Table:
     )
 
 
-def _detection() -> Table:
+def detection() -> Table:
+    """How soon faults are found."""
+
     def row(fault: str, rps: float, bad: float) -> tuple[str, tuple[Cell, ...]]:
         scenario = Scenario(per_second=rps, usual=bad / 100, fault=_FAULTS[fault])
         several, alone = (replace(scenario, rules=rules) for rules in (SEVERAL_PODS, RATIO_ALONE))
@@ -139,7 +141,9 @@ def _detection() -> Table:
     )
 
 
-def _robustness() -> Table:
+def robustness() -> Table:
+    """How often healthy canaries are rolled back where something else is wrong."""
+
     def scenario(name: str, rps: float, rules: Rules) -> Scenario:
         # Caches that warm for longer than pods are left out for are a fault; here they are given the time.
         warm_up = 600.0 if name == "warming" else WARM_UP
@@ -172,7 +176,8 @@ def _robustness() -> Table:
     )
 
 
-def _under_disturbance() -> Table:
+def under_disturbance() -> Table:
+    """How soon faults are found there."""
     faults = ("x5", "+5 points", "every request", "x5 after 20 min")
     disturbed = ("calm", "clusters", "noisy-pods", "missing-scrapes")
     return Table(
@@ -195,7 +200,8 @@ def _under_disturbance() -> Table:
     )
 
 
-def _promotion() -> Table:
+def promotion() -> Table:
+    """How soon healthy canaries pass a step."""
     return Table(
         words="Time after the warm-up until 5 % of the traffic has shown the canary safe: median / 95 %",
         head=("bad on both sides", "10 /s", "100 /s", "1,000 /s"),
@@ -210,7 +216,8 @@ def _promotion() -> Table:
     )
 
 
-def _rollouts() -> Table:
+def rollouts() -> Table:
+    """What becomes of whole rollouts."""
     faults = {"healthy": HEALTHY} | {
         name: _FAULTS[name] for name in ("x2", "x5", "+1 point", "every request")
     }
@@ -234,13 +241,3 @@ def _rollouts() -> Table:
         ),
         runs=1000,
     )
-
-
-TABLES: Final[dict[str, Callable[[], Table]]] = {
-    "false-rollbacks": _false_rollbacks,
-    "detection": _detection,
-    "robustness": _robustness,
-    "disturbed-detection": _under_disturbance,
-    "promotion": _promotion,
-    "rollouts": _rollouts,
-}

@@ -1,12 +1,12 @@
 """A scenario and what was found, in lines for a person and as JSON for a program."""
 
 from collections.abc import Iterator
+from math import isfinite
 from typing import Any
 
 from serin.domain.analysis.ledger import LONE_POD_RATIO
-from serin.workbench.simulation.estimates import Estimate
 from serin.workbench.simulation.faults import Fault
-from serin.workbench.simulation.findings import Findings, Times, as_json, duration, percent
+from serin.workbench.simulation.findings import Findings, Times, as_json, bounded, duration
 from serin.workbench.simulation.scenarios import Scenario
 
 
@@ -46,16 +46,19 @@ def _lines(scenario: Scenario, found: Findings) -> Iterator[str]:
     yield f"{weights} % on {pods}, up to {ratio:g} times as bad called healthy"
     yield f"{found.runs:,} rollouts of {duration(scenario.seconds)}, warm-up {rules.warm_up:g} s included"
     yield ""
-    yield _row("rolled back in vain", _share(found.in_vain))
+    yield _row("rolled back in vain", bounded(found.in_vain))
     if not fault.is_none:
-        yield _row("rolled back for it", _share(found.detected.happened))
-        yield _row("  after its onset", _when(found.detected))
+        yield _row("rolled back for it", bounded(found.detected.happened))
+        if found.detected.happened.value:
+            yield _row("  after its onset", _when(found.detected))
         yield _row("  bad requests", f"median {found.served.value:,.0f} on the canary until then")
-    yield _row("first step safe", _share(found.safe.happened))
-    yield _row("  after", _when(found.safe))
+    yield _row("first step safe", bounded(found.safe.happened))
+    if found.safe.happened.value:
+        yield _row("  after", _when(found.safe))
     if len(rules.steps) > 1:
-        yield _row("promoted", _share(found.promoted.happened))
-        yield _row("  after", _when(found.promoted))
+        yield _row("promoted", bounded(found.promoted.happened))
+        if found.promoted.happened.value:
+            yield _row("  after", _when(found.promoted))
 
 
 def _row(title: str, text: str) -> str:
@@ -72,11 +75,9 @@ def _fault(fault: Fault) -> str:
     return words + begun + (f", growing for {duration(fault.ramp)}" if fault.ramp else "")
 
 
-def _share(found: Estimate) -> str:
-    return f"{percent(found.value)} ({percent(found.lower)} to {percent(found.upper)})"
-
-
 def _when(found: Times) -> str:
     median = found.median
+    if not isfinite(median.value):
+        return "in fewer than half of them"
     bounds = f"{duration(median.lower)} to {duration(median.upper)}"
     return f"median {duration(median.value)} ({bounds}), 95 % within {duration(found.late.value)}"

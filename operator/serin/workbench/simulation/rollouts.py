@@ -12,7 +12,8 @@ from typing import Final
 
 import numpy as np
 
-from serin.domain.analysis.evidence import ArmCounts, Interval
+from serin.domain.analysis.distribution import Account, open_ledger
+from serin.domain.analysis.evidence import ArmCounts, Interval, wide
 from serin.domain.analysis.ledger import Ledger
 from serin.domain.analysis.policy import Counter, Promotion, SignalPolicy
 from serin.domain.analysis.warming import Warming
@@ -27,20 +28,24 @@ DEFAULT_PROMOTION: Final = Promotion()
 LAG: Final = 2
 """Intervals between a boundary that shows a step safe and the first that counts at the next weight: the
 slowest pod is scraped within one, and the weight may change into the other."""
+FEW: Final = 100
+"""Rollouts of which none is dropped: `kept` knows rows by their number, and no other array has as many."""
 _WORTH_DROPPING: Final = 0.3
 """Part of ended rollouts above which it is cheaper to go on without them."""
 
-Evidence = Callable[[Ledger], Floats]
+Evidence = Callable[[Account], Floats]
 """What of a ledger decides on harm: ln of an e-value."""
 
 
-def by_the_judge(ledger: Ledger) -> Floats:
+def by_the_judge(ledger: Account) -> Floats:
     """As the operator does it: both margins, growth capped."""
     return np.asarray(ledger.log_harm, dtype=np.float64)
 
 
-def by_ratio_alone(ledger: Ledger) -> Floats:
+def by_ratio_alone(ledger: Account) -> Floats:
     """The relative margin alone and without a cap: the leanest test of this kind, to compare with."""
+    if not isinstance(ledger, Ledger):
+        raise ValueError("a distribution has no single ratio")
     return np.asarray(ledger.relative.log_mixture, dtype=np.float64)
 
 
@@ -67,6 +72,7 @@ class Rules:
     Attributes:
         lone_pod: Whether the canary has a single pod, to which a larger ratio is allowed.
         warm_up: Seconds from the canary's first request that count for nobody.
+        cuts: Of a distribution, where its histogram is cut.
     """
 
     signal: SignalPolicy = ERRORS
@@ -75,6 +81,7 @@ class Rules:
     steps: tuple[Step, ...] = (Step(5.0),)
     lone_pod: bool = True
     warm_up: float = 0.0
+    cuts: tuple[float, ...] = ()
     evidence: Evidence = by_the_judge
 
 
@@ -119,7 +126,7 @@ def play(
     return rollouts.outcomes
 
 
-def judged(ledger: Ledger, seen: Interval, counted: Chosen, *, start: float, lone_pod: bool) -> Ledger:
+def judged(ledger: Account, seen: Interval, counted: Chosen, *, start: float, lone_pod: bool) -> Account:
     """A ledger after an interval that counts for some rollouts, and tells others what to expect.
 
     As the operator has it, one in which an arm did not serve does not count either.
@@ -147,7 +154,7 @@ class _UnderWay:
     past: ArmCounts
     phi: Floats
     warming: Warming | None = None
-    ledger: Ledger | None = None
+    ledger: Account | None = None
 
 
 class _Rollouts:
@@ -174,7 +181,8 @@ class _Rollouts:
         """One more interval of all that are under way."""
         now = self._now
         seen = self._world.interval(number, self._weights[now.step], now.rows)
-        self.outcomes.served[now.rows] += matters * seen.canary.bad
+        if matters and np.ndim(seen.canary.bad) == 1:
+            self.outcomes.served[now.rows] += seen.canary.bad
         counted = number >= now.counts_from
         if now.ledger is None and not counted.any():
             self._warm_up(seen, number)
@@ -189,28 +197,37 @@ class _Rollouts:
         if until is not Until.HARM:
             last = outcomes.first_safe if until is Until.FIRST_STEP else outcomes.promoted
             ended |= np.isfinite(last[rows])
-        if ended.mean() > _WORTH_DROPPING or ended.all():
+        if len(rows) > FEW and ended.mean() > _WORTH_DROPPING:
             self._now = kept(self._now, np.flatnonzero(~ended), of=len(rows))
-        return len(self._now.rows) > 0
+        return not bool(ended.all())
 
     def _warm_up(self, seen: Interval, number: int) -> None:
         """The canary is cold: only a catastrophe counts, and the stable tells what to expect."""
         now, start = self._now, number * INTERVAL
+        if self._rules.signal.is_distribution:
+            self._now = replace(now, past=now.past + seen.stable)
+            return
         warming = now.warming or Warming.begin(began=start, past=now.past, phi=now.phi)
         warming = warming.advanced(seen, start=start)
         self._now = replace(now, warming=warming, past=now.past + seen.stable)
         _first(self.outcomes.harmed, now.rows[warming.catastrophic], start + INTERVAL)
 
-    def _judge(self, seen: Interval, counted: Chosen, *, start: float) -> Ledger:
+    def _judge(self, seen: Interval, counted: Chosen, *, start: float) -> Account:
         now, rules = self._now, self._rules
-        ledger = now.ledger or Ledger.open(
-            rules.signal, rules.promotion, began=start, past=now.past, phi=now.phi, step=0
+        ledger = now.ledger or open_ledger(
+            rules.signal,
+            rules.promotion,
+            began=start,
+            past=now.past,
+            phi=now.phi,
+            step=0,
+            cuts=rules.cuts,
         )
         ledger = judged(ledger, seen, counted, start=start, lone_pod=rules.lone_pod)
         self._now = replace(now, ledger=ledger)
         return ledger
 
-    def _decide(self, ledger: Ledger, counted: Chosen, number: int) -> None:
+    def _decide(self, ledger: Account, counted: Chosen, number: int) -> None:
         now, outcomes, end = self._now, self.outcomes, (number + 1) * INTERVAL
         rows, step = now.rows, now.step
         limit = -log(self._rules.max_false_rollback_rate)
@@ -225,7 +242,7 @@ class _Rollouts:
         if (moving := ready & ~last).any():
             self._raise_weights(ledger, moving, number)
 
-    def _raise_weights(self, ledger: Ledger, moving: Chosen, number: int) -> None:
+    def _raise_weights(self, ledger: Account, moving: Chosen, number: int) -> None:
         now = self._now
         self._turns += 1
         self._now = replace(
@@ -243,4 +260,4 @@ def _first(times: Floats, rows: Rows, now: float) -> None:
 
 
 def _times(counts: ArmCounts, part: Floats) -> ArmCounts:
-    return ArmCounts(counts.requests * part, counts.bad * part)
+    return ArmCounts(counts.requests * part, counts.bad * (part if np.ndim(counts.bad) == 1 else wide(part)))

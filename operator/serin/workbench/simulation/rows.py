@@ -14,7 +14,7 @@ Chosen = NDArray[np.bool_]
 
 
 def kept(batch: Batch, rows: Rows, *, of: int) -> Batch:
-    """These rows of a batch alone; `of` is how many it has."""
+    """These rows of a batch alone; `of` is how many it has, and no array without rows has as many."""
 
     def part(value: Any, _: Any) -> Any:
         return value[rows] if isinstance(value, np.ndarray) and value.shape[:1] == (of,) else value
