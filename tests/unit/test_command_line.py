@@ -33,6 +33,8 @@ def test_every_option_becomes_a_setting() -> None:
         "--kubeconfig=here",
         "--prometheus-config=there",
         "--catalogue=rows",
+        "--webhook-allow=https://hooks.example.com/serin",
+        "--webhook-allow=http://gates.ml:8080",
     )
 
     assert told == Settings(
@@ -46,6 +48,7 @@ def test_every_option_becomes_a_setting() -> None:
         kubeconfig=Path("here"),
         prometheus_config=Path("there"),
         catalogue=Path("rows"),
+        webhook_allow=("https://hooks.example.com/serin", "http://gates.ml:8080"),
     )
 
 
@@ -57,6 +60,16 @@ def test_the_environment_takes_the_place_of_options(monkeypatch: pytest.MonkeyPa
     told = settings("--prometheus=http://here:9090")
 
     assert told == Settings(namespaces=("ml", "science"), prometheus="http://here:9090", scrape_interval=5.0)
+
+
+@pytest.mark.parametrize(
+    "address", ["hooks.example.com", "ftp://hooks", "https://", "https://a@b", "http://b?c"]
+)
+def test_what_is_no_address_of_webhooks_is_refused(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        settings(f"--webhook-allow={address}")
+
+    assert "need an address such as https://hooks.example.com/" in capsys.readouterr().err
 
 
 def test_a_faulty_list_of_prometheuses_ends_the_start(tmp_path: Path) -> None:

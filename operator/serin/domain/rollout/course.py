@@ -6,14 +6,12 @@ whether the arrow may be taken.
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
-from serin.domain.analysis.verdict import Assessment
 from serin.domain.names import RevisionHash
 from serin.domain.rollout.limits import numbers
 from serin.domain.rollout.record import next_attempt, rejection, version_of
 from serin.domain.rollout.world import REJECTING, Notice, Reason, World, canary_of, hash_of, revision_name
-from serin.domain.status import Draining, Finished, Previous, Rejection, Rollout, Shift, SignalPin, State
+from serin.domain.status import Draining, Finished, Previous, Rejection, Rollout, Shift, State
 
 REMEMBERED_REJECTIONS = 20
 REMEMBERED_ATTEMPTS = 10
@@ -96,36 +94,6 @@ def superseded(world: World, course: Course, result: Reason) -> Course:
         draining = tuple(entry for entry in draining if entry.revision != name)
         draining += (Draining(revision=name, since=world.now),)
     return begun(world, finished(world, course, result), draining)
-
-
-def repinned(world: World, course: Course) -> Course:
-    """The same attempt under a changed analysis: what was counted under the old one counts no longer (I5)."""
-    rollout, policy = course.attempt, world.intent.analysis.fingerprint()
-    if rollout.policy_hash == policy:
-        return course
-    update: dict[str, Any] = {"policy_hash": policy, "pins": []}
-    if rollout.analysis_start is not None:
-        update["analysis_start"] = world.now
-    if rollout.state is State.STEPPING:
-        weight = rollout.shifts[-1].weight if rollout.shifts else world.step(rollout.step).weight
-        shift = Shift(step=rollout.step, weight=weight, at=world.now)
-        update |= {"shifts": [shift], "confirmed_at": None, "paused_seconds": 0}
-        if rollout.paused_at is not None:
-            update["paused_at"] = world.now
-    notice = Notice("AnalysisChanged", f"{rollout.attempt}: the analysis has changed; evidence starts anew")
-    return replace(course, rollout=rollout.model_copy(update=update)).told(notice)
-
-
-def with_pins(rollout: Rollout, word: Assessment | None) -> Rollout:
-    """The same attempt with what the judge learnt before its comparison began; once told it stays."""
-    known = {pin.name for pin in rollout.pins}
-    told = [one for one in word.signals if one.pin is not None] if word is not None else []
-    new = [
-        SignalPin(name=one.name, phi=repr(one.pin.phi), usual=repr(one.pin.usual))
-        for one in told
-        if one.pin is not None and one.name not in known
-    ]
-    return rollout.model_copy(update={"pins": [*rollout.pins, *new]}) if new else rollout
 
 
 def at_step(world: World, course: Course, index: int, weight: int) -> Course:

@@ -12,6 +12,7 @@ from serin.domain.rollout import course as to
 from serin.domain.rollout.course import Course
 from serin.domain.rollout.gating import settled
 from serin.domain.rollout.interruptions import interruption
+from serin.domain.rollout.pinning import repinned, with_pins
 from serin.domain.rollout.questions import STABLE_DOWN, drain_ends, is_paused, word_on
 from serin.domain.rollout.shape import Shape, canary_pods, shape
 from serin.domain.rollout.states import STATES, Turn, idle
@@ -28,8 +29,8 @@ def advance(world: World) -> Decision:
         rollout = course.rollout.model_copy(update={"confirmed_at": memo.confirmed_since})
         paused = is_paused(world, rollout)
         course = replace(course, rollout=to.with_pause(rollout, paused=paused, now=world.now))
-        course = to.repinned(world, course)
-        course = replace(course, rollout=to.with_pins(course.attempt, word_on(world, course.attempt)))
+        course = repinned(world, course)
+        course = replace(course, rollout=with_pins(course.attempt, word_on(world, course.attempt)))
         course = settled(world, course)
     turn = _turn(world, course)
     if course.rollout is not None and turn.course.rollout is None:
