@@ -52,26 +52,31 @@ class Store:
         self.asked.append(expr)
         await asyncio.sleep(0.01)
         selector, _, reach = expr.removesuffix("s]").rpartition("[")
-        parsed = promql_parser.parse(selector)
         begin, end = at - int(reach), min(at, now())
-        found = [one for one in self._series if _matches(parsed, one.labels)]
+        found = [one for one in self._series if _matches(selector, one.labels)]
         self._refuse(expr, len(found))
         cut = (replace(one, samples=tuple(s for s in one.samples if begin < s[0] <= end)) for one in found)
         return Matrix(tuple(one for one in cut if one.samples), ("a store is away",) * self._warn(expr))
 
 
-def _matches(parsed: promql_parser.VectorSelector, labels: Mapping[str, str]) -> bool:
-    tests = {"Equal": str.__eq__, "NotEqual": str.__ne__, "Re": _full, "NotRe": lambda v, p: not _full(v, p)}
-    named = [("__name__", "Equal", parsed.name)] if parsed.name else []
-    matchers = [
-        *named,
-        *((m.name, str(m.op).removeprefix("MatchOp."), m.value) for m in parsed.matchers.matchers),
-    ]
-    return all(tests[operator](labels.get(label, ""), value) for label, operator, value in matchers)
-
-
 def _full(value: str, pattern: str) -> bool:
     return re.fullmatch(pattern, value) is not None
+
+
+TESTS: dict[str, Callable[[str, str], bool]] = {
+    "MatchOp.Equal": lambda value, wanted: value == wanted,
+    "MatchOp.NotEqual": lambda value, wanted: value != wanted,
+    "MatchOp.Re": _full,
+    "MatchOp.NotRe": lambda value, pattern: not _full(value, pattern),
+}
+
+
+def _matches(selector: str, labels: Mapping[str, str]) -> bool:
+    parsed = promql_parser.parse(selector)
+    assert isinstance(parsed, promql_parser.VectorSelector)
+    return labels["__name__"] == parsed.name and all(
+        TESTS[str(m.op)](labels.get(m.name, ""), m.value) for m in parsed.matchers.matchers
+    )
 
 
 def attempt(number: int, *, own: str | None = None) -> TrialRequest:
