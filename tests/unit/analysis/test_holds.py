@@ -88,6 +88,34 @@ def test_requests_to_warming_pods_are_the_routers_too() -> None:
     assert judged(asked, world).reason != "SplitMismatch"
 
 
+def test_a_canary_that_is_not_scraped_for_a_while_is_no_mismatch() -> None:
+    asked = request(policy(), weight=5)
+    whole = served(asked, canary=always(0), stable=always(0))
+    world: World = {
+        channel: [
+            replace(one, samples=tuple(s for s in one.samples if not 200 < s[0] - STARTED < 400))
+            if one.labels["pod"] == canary_pod(0)
+            else one
+            for one in found
+        ]
+        for channel, found in whole.items()
+    }
+
+    found = judged(asked, world, at=560)
+
+    assert (found.verdict, found.reason) == (Verdict.SAFE, "Safe")
+    assert found.signals[0].canary.events == pytest.approx(5 * 550, rel=0.06)
+
+
+def test_requests_are_those_of_the_first_signal_that_counts_any() -> None:
+    silent = errors(name="silent", required=False)
+    asked = request(policy(silent, errors()), weight=5)
+
+    found = judged(asked, served(asked, share=since(0, 0.5)), at=200)
+
+    assert found.reason == "SplitMismatch"
+
+
 def test_a_new_weight_is_tested_by_itself() -> None:
     first = replace(window(0, 5, 0, 0), weight=5)
     second = replace(window(1, 50, 300, 305), weight=50)

@@ -76,6 +76,11 @@ class Comparison:
             return False
         return is_shared(self._recent, usual=float(self.ledger.usual))
 
+    @property
+    def knows_requests(self) -> bool:
+        """Whether requests to the stable have been counted at all, before the comparison or in it."""
+        return bool(self._past.requests > 0)
+
     def request_dispersion(self) -> float:
         """What the history says of how requests spread over pods."""
         served = [{pod: ArmCounts(one.requests) for pod, one in block.items()} for block in self._history]

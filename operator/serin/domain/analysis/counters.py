@@ -66,10 +66,16 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """How much each cell grew between two boundaries; `since` is earlier than asked after missed scrapes."""
+    """How much each cell grew between two boundaries.
+
+    Attributes:
+        since: Earlier than asked after three missed scrapes.
+        seen: Whether the target is not in such a silence at the end.
+    """
 
     cells: Mapping[Cell, float]
     since: float
+    seen: bool = True
 
 
 def countable(value: float) -> bool:

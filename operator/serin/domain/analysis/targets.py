@@ -102,9 +102,9 @@ class Target:
         What happened in a silence of three missed scrapes or more lands where the target is seen again.
         """
         if not self._points:
-            return Growth({}, start)
+            return Growth({}, start, seen=False)
         before, since = self._at(start)
-        after, _ = self._at(end)
+        after, until = self._at(end)
         jumped = after is not before and since < start
         there = len(before)
         cells = {
@@ -112,7 +112,7 @@ class Target:
             for cell, place in self._columns.items()
             if place < len(after)
         }
-        return Growth(cells, since if jumped else start)
+        return Growth(cells, since if jumped else start, seen=until >= end)
 
     def scraped_between(self, start: float, end: float) -> int:
         """How many scrapes are in (start, end]."""

@@ -6,7 +6,7 @@ at or after it; so all of it, from the first sample on, gives what the same samp
 nothing is stored (I7).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, inf, log
 
@@ -148,14 +148,16 @@ class Trial:
         of_arms = self._pods.warmth_of_arms(start, end)
         for source in self._sources:
             growth = source.target.between(start, end)
-            # What came out of a silence that spans a change of weight is of neither side of it.
-            if growth.since < start and any(w.touches(growth.since, start) for w in self.request.windows):
-                continue
-            if source.arm is None:
-                found.append(Grown(source, growth, of_arms))
+            spans = growth.since < start
+            if spans and any(window.touches(growth.since, start) for window in self.request.windows):
+                warmth: Mapping[
+                    Arm, Warmth
+                ] = {}  # what came out of it is of neither side of a change of weight
+            elif source.arm is None:
+                warmth = of_arms
             else:
-                warmth = self._pods.warmth(source, growth.since)
-                found.append(Grown(source, growth, {source.arm: warmth}))
+                warmth = {source.arm: self._pods.warmth(source, growth.since)}
+            found.append(Grown(source, growth, warmth))
         return found
 
     def _seen(self, comparison: Comparison, grown: Iterable[Grown]) -> Seen:
@@ -179,23 +181,23 @@ class Trial:
                     pods[pod] = pods.get(pod, reader.nothing) + counts
         return Seen(sums[Arm.CANARY], sums[Arm.STABLE], warming, pods)
 
-    def _look_at_split(self, window: StepWindow, grown: Iterable[Grown], *, start: float) -> None:
+    def _look_at_split(self, window: StepWindow, grown: Sequence[Grown], *, start: float) -> None:
         """Whether requests go where they should: all of them, whether their pod is warm or not."""
-        first = self._comparisons[0]
+        first = next((one for one in self._comparisons if one.knows_requests), self._comparisons[0])
         if self._request_phi is None:
             self._request_phi = first.request_dispersion()
         if self._tested != window:
             self._tested, self._split = window, None
             if window.weight is not None:
                 self._split = Split.begin(weight=window.weight / 100, phi=self._request_phi)
-        if self._split is None:
-            return
         by_proxy = first.signal.data_plane is not None
+        told = [one for one in grown if (one.source.arm is None) is by_proxy]
+        if self._split is None or not _whole(told, start):
+            return
         requests = dict.fromkeys(Arm, 0.0)
-        for one in grown:
-            if (one.source.arm is None) is by_proxy:
-                for arm in one.warmth:
-                    requests[arm] += first.reader.requests(one.growth.cells, arm)
+        for one in told:
+            for arm in one.warmth:
+                requests[arm] += first.reader.requests(one.growth.cells, arm)
         self._split = self._split.advanced(
             requests[Arm.CANARY], requests[Arm.STABLE], elapsed=start - (window.settled or start)
         )
@@ -277,6 +279,16 @@ class Trial:
             incidents=frozenset(one.signal.name for one in self._comparisons if one.shares_an_incident),
             late=self._late + self._sources.late,
         )
+
+
+def _whole(grown: Sequence[Grown], start: float) -> bool:
+    """Whether what both arms served in an interval is known: no arm is in a silence, or comes out of one."""
+    if any(one.growth.since < start for one in grown):
+        return False
+    arms = {one.source.arm: False for one in grown}
+    for one in grown:
+        arms[one.source.arm] |= one.growth.seen
+    return all(arms.values())
 
 
 def _both(seen: Seen) -> bool:
