@@ -1,11 +1,14 @@
 """What was measured on the corpus, as the tables of its page."""
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 from serin.workbench.corpus.described import Truth
 from serin.workbench.corpus.scoring import SERIN, Judged, Score, score
 from serin.workbench.recorded import Kind
 from serin.workbench.simulation.estimates import share
+
+_CALLED: Final = {SERIN: f"{SERIN}, without scores"}
 
 
 def tables(results: Sequence[Judged]) -> str:
@@ -13,8 +16,8 @@ def tables(results: Sequence[Judged]) -> str:
     names = list(dict.fromkeys(name for one in results for name in one.rollbacks))
     short = [name.replace(" failures", "") for name in names]
     ruled = [one for one in results if one.told.kind is not Kind.SCORES]
-    rows = [_score_row("Serin, all signals", score(results, SERIN))]
-    rows += [_score_row(name, score(ruled, name)) for name in names]
+    rows = [_score_row(f"{SERIN}, all signals", score(results, SERIN))]
+    rows += [_score_row(_CALLED.get(name, name), score(ruled, name)) for name in names]
     head = ("by", "rollouts", "rollbacks", "precision", "detectable faults", "recall", "median delay")
     healthy = [one for one in results if one.told.truth is not Truth.FAULTY]
     faulty = [one for one in results if one.told.truth is Truth.FAULTY]
