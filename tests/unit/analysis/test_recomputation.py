@@ -251,3 +251,16 @@ def test_a_look_between_any_two_scrapes_changes_nothing() -> None:
     found = judged_at(world, [*looks, END], set(), closed=True)
 
     assert close(asdict(found), asdict(judged_at(world, [END], set(), closed=True)))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_what_was_pinned_is_what_would_be_learnt_again(seed: int) -> None:
+    world = with_count(stored(seed))
+    first = judged_at(world, [END], set(), closed=True)
+    pins = {one.name: one.pin for one in first.signals if one.pin is not None}
+    restarted = Trial(replace(as_known(END), pins=pins))
+
+    restarted.add(answered(world, -4000, END, closed=True))
+
+    assert len(pins) == 4
+    assert close(asdict(restarted.assess(STARTED + END)), asdict(first))

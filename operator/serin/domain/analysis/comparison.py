@@ -7,11 +7,12 @@ estimated once, when the first interval is compared, or were pinned then by an e
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isclose
 
 from serin.domain.analysis.counters import Arm
 from serin.domain.analysis.dispersion import LONGEST_HISTORY, cut_dispersion, dispersion, request_dispersion
 from serin.domain.analysis.distribution import Account, open_ledger
-from serin.domain.analysis.evidence import NOTHING, ArmCounts, Interval
+from serin.domain.analysis.evidence import NOTHING, ArmCounts, Interval, expected_share
 from serin.domain.analysis.incident import Recent, is_shared
 from serin.domain.analysis.policy import Promotion, SignalPolicy
 from serin.domain.analysis.tails import Tails, cuts_of
@@ -43,6 +44,7 @@ class Comparison:
         ledger: Its evidence; None before the first interval that is compared.
         warming: That of pods that are warming up; None while none is.
         lacking: Whether the arms' histograms had no bounds in common in the last interval.
+        lost: Whether the history is not what an earlier process learnt from: part of it may be gone.
         served: When each arm's warm pods were last seen to serve: the start of that interval.
     """
 
@@ -54,6 +56,7 @@ class Comparison:
         self.ledger: Account | None = None
         self.warming: Warming | None = None
         self.lacking = False
+        self.lost = False
         self.served: dict[Arm, float] = {}
         self._promotion = promotion
         self._interval = interval
@@ -134,11 +137,13 @@ class Comparison:
         """Begin the comparison, if there is anything to cut a distribution by."""
         if self.signal.is_distribution and not self._cut(seen.canary):
             return False
+        past = self._at_cuts(self._past) or NOTHING
+        self.lost = self._pin is not None and not self._is_known(past, self._pin)
         self.ledger = open_ledger(
             self.signal,
             self._promotion,
             began=start,
-            past=self._at_cuts(self._past) or NOTHING,
+            past=past,
             phi=self._phi(),
             step=step,
             pin=self._pin,
@@ -167,9 +172,17 @@ class Comparison:
         known: Tally = counts
         return known.at(self._cuts) if known.native is self._native or known.requests <= 0 else None
 
+    def _is_known(self, past: ArmCounts, pin: Pin) -> bool:
+        """Whether the history is the one that an earlier process learnt from."""
+        alike = isclose(self._learnt_phi(), pin.phi, rel_tol=1e-9)
+        if self.signal.is_distribution:
+            return alike
+        return alike and isclose(expected_share(past, delta=0.0), pin.usual, rel_tol=1e-9)
+
     def _phi(self) -> float:
-        if self._pin is not None:
-            return self._pin.phi
+        return self._learnt_phi() if self._pin is None else self._pin.phi
+
+    def _learnt_phi(self) -> float:
         if not self.signal.is_distribution:
             return dispersion(tuple(self._history), interval=self._interval)
         cut = [{pod: self._at_cuts(one) or NOTHING for pod, one in block.items()} for block in self._history]

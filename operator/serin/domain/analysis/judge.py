@@ -266,7 +266,7 @@ def _assessment(
         signals=signals,
         boundary=sight.boundary,
         reason=str(reason),
-        message=f"{message} ({words.late(sight.late)})" if sight.late else message,
+        message="".join([message, *(f" ({reserve})" for reserve in words.reserves(sight))]),
         available=True,
         late=sight.late,
     )

@@ -39,6 +39,7 @@ class Sight:
         split: What the confirmed weight has shown; None where there is no weight to hold requests to.
         window: The weight that was settled last.
         incidents: Signals in which both arms fail.
+        lost: Whether the history is not what an earlier process has read.
         late: Samples that came too late to be used.
     """
 
@@ -61,6 +62,7 @@ class Sight:
     split: Split | None
     window: StepWindow | None
     incidents: frozenset[str]
+    lost: bool
     late: int
 
     @property

@@ -277,6 +277,7 @@ class Trial:
             split=self._split,
             window=self._tested,
             incidents=frozenset(one.signal.name for one in self._comparisons if one.shares_an_incident),
+            lost=any(one.lost for one in self._comparisons),
             late=self._late + self._sources.late,
         )
 

@@ -13,7 +13,7 @@ from serin.domain.analysis.evidence import ArmCounts
 from serin.domain.analysis.ledger import LONE_POD_RATIO
 from serin.domain.analysis.outlook import Outlook
 from serin.domain.analysis.request import TrialRequest
-from serin.domain.analysis.sight import Harmed
+from serin.domain.analysis.sight import Harmed, Sight
 from serin.domain.analysis.split import RECENT, SETTLING, Split
 from serin.domain.analysis.tails import Tail
 from serin.domain.analysis.warming import FORGIVEN_INCREASE, Warming
@@ -138,11 +138,14 @@ def unproven(split: Split) -> str:
     return f"the router's weight is tried for {left} more scrape{'s' if left > 1 else ''}"
 
 
-def late(samples: int) -> str:
-    """Why reading everything again may give another number."""
-    if samples == 1:
-        return "1 sample came too late to count: read again, it would"
-    return f"{samples:,} samples came too late to count: read again, they would"
+def reserves(sight: Sight) -> Iterator[str]:
+    """Why evidence is not, or may not stay, what it was."""
+    if sight.lost:
+        yield "the history is not what was read before a restart, and so may evidence be"
+    if sight.late == 1:
+        yield "1 sample came too late to count: read again, it would"
+    elif sight.late:
+        yield f"{sight.late:,} samples came too late to count: read again, they would"
 
 
 def duration(seconds: float) -> str:
