@@ -16,6 +16,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from serin.api.analysis import Analysis
+from serin.api.analysis import Promotion as AskedPromotion
 from serin.api.spelling import Confidence, Points, PositivePoints, Ratio, Risk, Seconds
 from serin.domain.analysis.policy import Mode, Policy, Promotion, SignalPolicy
 
@@ -168,3 +169,17 @@ class Head(Recorded):
     pods: Mapping[str, RecordedPod] = Field(default_factory=dict)
     weights: Annotated[tuple[tuple[float, float], ...], PlainValidator(_weights)] = ()
     policy: RecordedPolicy = RecordedPolicy()
+
+
+def unknown_field(policy: object) -> str | None:
+    """The first field of a policy that `spec.analysis` does not have, by its path."""
+    for part, model, path in ((policy, Analysis, ""), (_promotion(policy), AskedPromotion, "promote.")):
+        known = {field.alias or name for name, field in model.model_fields.items()}
+        unknown = [key for key in part if key not in known] if isinstance(part, Mapping) else []
+        if unknown:
+            return f"{path}{unknown[0]}"
+    return None
+
+
+def _promotion(policy: object) -> object:
+    return policy.get("promote") if isinstance(policy, Mapping) else None

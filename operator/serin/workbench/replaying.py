@@ -16,6 +16,7 @@ from serin.domain.analysis.verdict import Verdict
 from serin.workbench import asking
 from serin.workbench.matrices import InvalidRecording
 from serin.workbench.plot import CannotPlot, save
+from serin.workbench.recorded import unknown_field
 from serin.workbench.recording import recording_of
 from serin.workbench.replay import Replay, replay
 from serin.workbench.timeline import as_json, as_text
@@ -104,11 +105,15 @@ def _policy(file: Path | None) -> object:
     if file is None:
         return None
     try:
-        return yaml.safe_load(file.read_text())
+        policy = yaml.safe_load(file.read_text())
     except OSError as error:
         raise InvalidRecording(f"{file}: {error.strerror}") from error
     except yaml.YAMLError as error:
         raise InvalidRecording(f"{file}: no YAML ({error})") from error
+    # A recording may say more than is known; who gives a policy means every word of it.
+    if (unknown := unknown_field(policy)) is not None:
+        raise InvalidRecording(f"{file}: {unknown} is not a field of spec.analysis")
+    return policy
 
 
 def _replayed(name: str, document: object, policy: object) -> Replay:

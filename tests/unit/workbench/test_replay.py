@@ -219,6 +219,35 @@ def test_a_recording_may_come_through_a_pipe(
     assert json.loads(capsys.readouterr().out)["verdict"] == "Harm"
 
 
+def test_another_policy_may_be_tried(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    patient = tmp_path / "policy.yaml"
+    patient.write_text("maxFalseRollbackRate: 0.000001\nwarmUpSeconds: 300\nsignals: []\n")
+
+    main(["replay", "--json", str(file), "--policy", str(patient)])
+
+    assert json.loads(capsys.readouterr().out)["decidedAt"] > START + 300
+
+
+@pytest.mark.parametrize(
+    ("text", "need"),
+    [
+        ("maxFalseRolbackRate: 0.1", "maxFalseRolbackRate is not a field of spec.analysis"),
+        ("promote: {confidense: 0.9}", "promote.confidense is not a field of spec.analysis"),
+        ("{", "no YAML"),
+    ],
+    ids=["misspelt", "misspelt inside", "no YAML"],
+)
+def test_every_word_of_a_policy_is_meant(
+    file: Path, tmp_path: Path, text: str, need: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(text)
+
+    assert main(["replay", str(file), "--policy", str(policy)]) == 2
+
+    assert f"{policy}: {need}" in capsys.readouterr().err
+
+
 def test_what_cannot_be_read_is_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     broken = tmp_path / "broken.json"
     broken.write_text("{}")
