@@ -220,6 +220,7 @@ def test_a_recording_may_come_through_a_pipe(
 
 
 def test_another_policy_may_be_tried(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text(json.dumps(BAD))
     patient = tmp_path / "policy.yaml"
     patient.write_text("maxFalseRollbackRate: 0.000001\nwarmUpSeconds: 300\nsignals: []\n")
 
