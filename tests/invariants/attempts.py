@@ -36,6 +36,25 @@ def weights_rise_on_evidence(step: Step) -> Iterator[str]:
         yield f"{_place(attempt)} begins on the verdict {verdict}"
 
 
+def gates_come_first(step: Step) -> Iterator[str]:
+    """I5. What stands before a step has agreed, or was gone around, in the write that takes it."""
+    if not (_moved_forward(step) or _first_weight(step)) or step.was is None:
+        return
+    attempt, spec = rollout(step.now), step.was["spec"]
+    analysis = spec.get("analysis") or {}
+    if analysis.get("mode", "Enforce") != "Enforce" or _status(step.now).get("phase") == "InvalidSpec":
+        return
+    steps = ((spec.get("rollout") or {}).get("canary") or {}).get("steps") or []
+    index = attempt.get("step", 0)
+    promoting = attempt["state"] == "Promoting" or index >= len(steps)
+    entered = "promotion" if promoting else steps[index]["name"]
+    results = {(one["name"], one["step"]): one["result"] for one in attempt.get("gates") or []}
+    for gate in analysis.get("gates") or []:
+        result = results.get((gate["name"], gate["beforeStep"]))
+        if gate["beforeStep"] == entered and result not in ("Succeeded", "Skipped"):
+            yield f"{_place(attempt)} begins while gate {gate['name']} is {result}"
+
+
 def missing_data_holds(step: Step) -> Iterator[str]:
     if not _told(step):
         return
@@ -118,6 +137,14 @@ def _moved_forward(step: Step) -> bool:
         return False
     promoting = after.get("state") == "Promoting" and before.get("state") != "Promoting"
     return promoting or (after.get("state") == "Stepping" and after.get("step", 0) > before.get("step", 0))
+
+
+def _first_weight(step: Step) -> bool:
+    """Whether this status gives a canary that was preparing its weight."""
+    if not _told(step) or not _status(step.was).get("stable"):
+        return False
+    before, after = rollout(step.was), rollout(step.now)
+    return (before.get("state"), after.get("state")) == ("Preparing", "Stepping")
 
 
 def _unjudged(step: Step) -> bool:

@@ -19,6 +19,7 @@ RULES: Final[tuple[tuple[str, Rule], ...]] = (
     ("I3", children.what_is_named_stays),
     ("I4", children.pods_go_after_traffic),
     ("I5", attempts.weights_rise_on_evidence),
+    ("I5", attempts.gates_come_first),
     ("I6", attempts.missing_data_holds),
     ("I7", attempts.an_attempt_keeps_its_path),
     ("I7", children.weights_follow_the_status),

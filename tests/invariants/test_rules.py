@@ -172,6 +172,13 @@ def a_step_without_evidence(made: History) -> None:
     made.model(rollout=attempt("Stepping", 1))
 
 
+def a_step_before_its_gate(made: History) -> None:
+    gates = {"gates": [{"name": "eval", "beforeStep": "promotion"}]}
+    made.put("ModelDeployment", "fraud", {"spec": {"replicas": 4, "analysis": gates}}, by="kubectl")
+    running = [{"name": "eval", "step": "promotion", "result": "Running"}]
+    made.model(rollout=attempt("Promoting", gates=running), analysis={"verdict": "Safe"})
+
+
 def harm_without_data(made: History) -> None:
     rejection = {"hash": "2222222222", "revision": NEW, "reason": "Harm", "attempt": f"{NEW}.1"}
     made.model(rollout=attempt("RollingBack"), analysis={"verdict": "NoData"}, rejected=[rejection])
@@ -256,6 +263,7 @@ BROKEN: list[tuple[str, Callable[[History], None]]] = [
     ("I4", pods_that_serve),
     ("I4", pods_the_root_selects),
     ("I5", a_step_without_evidence),
+    ("I5", a_step_before_its_gate),
     ("I6", harm_without_data),
     ("I7", a_skipped_step),
     ("I7", a_lost_attempt),
