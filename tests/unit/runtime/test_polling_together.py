@@ -158,6 +158,38 @@ async def test_what_is_asked_together_is_judged_as_if_alone() -> None:
     assert len(store.asked) < one_by_one / 1.5
 
 
+@pytest.mark.parametrize(("rollouts", "seconds"), [(1, 0.35), (4, 1.0), (40, 2.0)])
+async def test_a_verdict_follows_its_sample_at_once(rollouts: int, seconds: float) -> None:
+    fleet = Fleet(map(attempt, range(rollouts)))
+    waits: list[float] = []
+
+    def hear(key: Key, said: Assessment) -> None:
+        boundary = said.boundary or 0.0
+        if boundary > STARTED and (not fleet.heard[key] or fleet.heard[key][-1].boundary != boundary):
+            waits.append(now() - decided(fleet, key, boundary))
+        fleet.heard[key].append(said)
+
+    poller = Poller({"main": Store(fleet.series)}, on_assessment=hear, now=now)
+    for key, asked in fleet.attempts.items():
+        poller.follow(key, asked, "main")
+    await asyncio.sleep(UNTIL)
+    await poller.close()
+
+    assert len(waits) >= 5 * rollouts
+    assert max(waits) < seconds
+
+
+def decided(fleet: Fleet, key: Key, boundary: float) -> float:
+    """When the last of a model's pods was scraped at or after a boundary."""
+    scrapes = [
+        [t for t, _ in one.samples if t >= boundary]
+        for one in fleet.series
+        if one.labels["__name__"] == "up" and one.labels["namespace"] == key.namespace
+        if one.labels["pod"].startswith(f"{key.name}-")
+    ]
+    return max(times[0] for times in scrapes)
+
+
 def at(boundary: float, heard: list[Assessment]) -> object:
     return next(one.signals for one in heard if one.boundary == boundary)
 

@@ -1,0 +1,154 @@
+"""What judging a thousand rollouts costs: queries at Prometheus, time of our processor, and patience."""
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean, quantiles
+
+import aiohttp
+
+from serin.domain.analysis.counters import Arm
+from serin.domain.analysis.policy import Counter, SignalPolicy
+from serin.domain.analysis.request import PodTimes, StepWindow, TrialRequest
+from serin.domain.analysis.verdict import Assessment
+from serin.domain.names import Key
+from serin.prom.client import PrometheusClient
+from serin.runtime.memory import collect_seldom
+from serin.runtime.poller import Poller
+from tests.cluster.network import free_port
+from tests.cluster.processes import Program, answers
+from tests.cluster.waiting import until
+from tests.component import many_models
+from tests.component.many_models import CANARY, STABLE, name, namespace, phase, pods
+from tests.unit.analysis.worlds import errors, policy, request
+
+ROLLOUTS = 1_000
+INTERVAL = 15.0
+MEASURED = 2
+"""Intervals."""
+HOST = "127.0.0.1"
+LATENCY = SignalPolicy(
+    name="latency",
+    requests=Counter(metric="seconds_count"),
+    bad=None,
+    within=Counter(metric="seconds_bucket"),
+    at_most=0.5,
+)
+TWO = policy(errors(), LATENCY)
+
+
+def rollout(model: int, started: float) -> TrialRequest:
+    canary, *stable = pods(model)
+    return replace(
+        request(TWO, interval=INTERVAL),
+        attempt=f"{name(model, CANARY)}.1",
+        namespace=namespace(model),
+        stable=name(model, STABLE),
+        canary=name(model, CANARY),
+        pods=(
+            PodTimes(name=canary, arm=Arm.CANARY, ready=started),
+            *(PodTimes(name=pod, arm=Arm.STABLE, ready=started - 86_400) for pod in stable),
+        ),
+        windows=(StepWindow(step=0, weight=5, written=started, settled=started),),
+        started=started,
+    )
+
+
+class Ear:
+    """Hears of boundaries, and how long after the scrape that decided them."""
+
+    def __init__(self) -> None:
+        self.boundaries: dict[Key, float] = {}
+        self.waits: list[float] = []
+
+    def hear(self, key: Key, assessment: Assessment) -> None:
+        if assessment.boundary is None or assessment.boundary == self.boundaries.get(key):
+            return
+        self.boundaries[key] = assessment.boundary
+        model = int(key.name.removeprefix("model-"))
+        decided = max(assessment.boundary + phase(pod, INTERVAL) for pod in pods(model))
+        self.waits.append(time.time() - decided)
+
+
+@asynccontextmanager
+async def store(folder: Path, begin: float) -> AsyncIterator[str]:
+    port = free_port(HOST)
+    command = [sys.executable, "-m", many_models.__name__, str(port), str(begin), str(INTERVAL)]
+    url = f"http://{HOST}:{port}"
+    async with Program("store", command, log=folder / "store.log", ready=answers(f"{url}/stats")):
+        yield url
+
+
+class Yardstick:
+    """The same little work again and again: how slow this core is made by others at the moment."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    async def run(self) -> None:
+        while True:
+            begun = time.thread_time()
+            sum(k * k % 7 for k in range(20_000))
+            self.times.append(time.thread_time() - begun)
+            await asyncio.sleep(0.25)
+
+    def since(self, before: int) -> float:
+        """How many times as long as at best the work took since so many times."""
+        return fmean(self.times[before:]) / min(self.times)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of one interval: queries a second, and the share of a core that nobody else slows."""
+
+    queries: float
+    core: float
+
+
+async def one_interval(session: aiohttp.ClientSession, url: str, yardstick: Yardstick) -> Cost:
+    asked, done, spent = await queries(session, url), len(yardstick.times), time.process_time()
+    await asyncio.sleep(INTERVAL)
+    own = time.process_time() - spent - sum(yardstick.times[done:])
+    asked = await queries(session, url) - asked
+    return Cost(asked / INTERVAL, own / INTERVAL / yardstick.since(done))
+
+
+async def test_a_thousand_rollouts_cost_a_tenth_of_a_core_and_five_queries_a_second(tmp_path: Path) -> None:
+    begin = time.time() - 4 * INTERVAL
+    ear, yardstick = Ear(), Yardstick()
+    collect_seldom()
+    async with store(tmp_path, begin) as url, aiohttp.ClientSession() as session:
+        measuring = asyncio.create_task(yardstick.run())
+        poller = Poller({"main": PrometheusClient(session, url)}, on_assessment=ear.hear, now=time.time)
+        for model in range(ROLLOUTS):
+            poller.follow(Key(namespace(model), f"model-{model}"), rollout(model, begin), "main")
+        await everybody(ear)
+        ear.waits.clear()
+        costs = [await one_interval(session, url, yardstick) for _ in range(MEASURED)]
+        await poller.close()
+        measuring.cancel()
+
+    percentiles = quantiles(ear.waits, n=20)
+    told = f"a verdict {percentiles[9]:.1f} s after its sample, 95 % within {percentiles[18]:.1f} s"
+    print(*(f"\n{cost.queries:.1f} queries/s, {cost.core:.1%} of a core" for cost in costs), told, sep="; ")
+    assert len(ear.waits) >= ROLLOUTS * (MEASURED - 1)
+    assert min(cost.queries for cost in costs) <= 5
+    assert min(cost.core for cost in costs) < 0.1
+
+
+async def queries(session: aiohttp.ClientSession, url: str) -> int:
+    async with session.get(f"{url}/stats") as answer:
+        return int((await answer.json())["queries"])
+
+
+async def everybody(ear: Ear) -> None:
+    """Wait until every rollout has been judged."""
+
+    async def look() -> int:
+        return len(ear.boundaries)
+
+    await until(look, lambda heard: heard == ROLLOUTS, within=120, what="a verdict on every rollout")
