@@ -148,15 +148,13 @@ class Trial:
         of_arms = self._pods.warmth_of_arms(start, end)
         for source in self._sources:
             growth = source.target.between(start, end)
+            warmth = of_arms
+            if source.arm is not None:
+                warmth = {source.arm: self._pods.warmth(source, growth.since)}
+            # What came out of a silence that spans a change of weight is of neither side of it.
             spans = growth.since < start
             if spans and any(window.touches(growth.since, start) for window in self.request.windows):
-                warmth: Mapping[
-                    Arm, Warmth
-                ] = {}  # what came out of it is of neither side of a change of weight
-            elif source.arm is None:
-                warmth = of_arms
-            else:
-                warmth = {source.arm: self._pods.warmth(source, growth.since)}
+                warmth = {}
             found.append(Grown(source, growth, warmth))
         return found
 
