@@ -81,8 +81,8 @@ class Comparison:
 
     @property
     def knows_requests(self) -> bool:
-        """Whether requests to the stable have been counted at all, before the comparison or in it."""
-        return bool(self._past.requests > 0)
+        """Whether requests to the stable have been counted at all."""
+        return Arm.STABLE in self.served
 
     def request_dispersion(self) -> float:
         """What the history says of how requests spread over pods."""
