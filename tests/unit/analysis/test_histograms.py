@@ -232,6 +232,23 @@ def test_a_latency_above_a_limit_is_read_off_a_native_histogram() -> None:
     assert verdict.signals[0].stable.bad == pytest.approx(0.04 * verdict.signals[0].stable.events)
 
 
+def test_a_native_histogram_may_come_where_a_classic_one_was_asked_for() -> None:
+    """As in a recording, which does not say which of them it holds."""
+    world = histograms(both(SHIFTED, BELL), native=True)
+    moved = {Channel("scores", Role.WITHIN): world[Channel("scores", Role.NATIVE)]}
+
+    assert found(scores(), moved).signals == found(scores(), world).signals
+
+
+def test_a_native_histogram_is_no_plain_counter() -> None:
+    """Its buckets would count each request many times."""
+    world = histograms(both(BELL, BELL), native=True)
+
+    verdict = found(scores(), {Channel("scores", Role.REQUESTS): world[Channel("scores", Role.NATIVE)]})
+
+    assert (verdict.verdict, verdict.reason) == (Verdict.NO_DATA, "NoSamples")
+
+
 # Tallies by themselves
 
 

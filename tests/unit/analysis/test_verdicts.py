@@ -3,7 +3,9 @@
 from dataclasses import replace
 from math import log
 
-from serin.domain.analysis.counters import Arm
+import pytest
+
+from serin.domain.analysis.counters import Arm, Series
 from serin.domain.analysis.policy import Counter
 from serin.domain.analysis.request import Channel, PodTimes
 from serin.domain.analysis.trial import Trial
@@ -118,6 +120,22 @@ def test_a_pod_that_is_not_ready_does_not_count() -> None:
     trial.add(served(asked, canary=always(0.5)))
 
     assert trial.assess(STARTED + 600).verdict is Verdict.NO_DATA
+
+
+def test_whoever_brings_a_series_may_say_whose_it_is() -> None:
+    """Its labels do not tell then, and may be the other arm's too."""
+    asked = request(policy(), stables=1)
+    world = exact(canary=(400, 40), stable=(4000, 40), intervals=4)
+    labels = {"instance": "10.0.0.1:8082", "job": "models"}
+    brought = {
+        channel: [Series(labels, one.samples, arm=asked.arm_of_pod(one.labels["pod"])) for one in found]
+        for channel, found in world.items()
+    }
+    unnamed = replace(asked, pods=())
+
+    found = judged(unnamed, brought, at=60)
+
+    assert found.signals[0].ratio == pytest.approx(10)
 
 
 # The words
