@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +13,13 @@ import pytest_asyncio
 
 from serin.domain.analysis.counters import Role, Series
 from serin.domain.analysis.request import Channel, StepWindow, TrialRequest
+from serin.domain.analysis.trial import Trial
 from serin.domain.analysis.verdict import Assessment, Verdict
 from serin.domain.names import Key
 from serin.prom.client import PrometheusClient
 from serin.runtime.poller import Poller
+from serin.runtime.reader import Outcome, Reader
+from serin.runtime.watch import Watch
 from tests.cluster.binaries import Missing
 from tests.cluster.network import free_port
 from tests.cluster.prometheus import find_prometheus, over
@@ -38,13 +41,18 @@ class History:
         self.url = f"http://{self._listen}"
 
     async def write(self, world: Mapping[Channel, list[Series]]) -> None:
-        """Lay down the series as blocks of its database."""
-        text = self._folder / "history.om"
+        """Lay down the series of one model."""
         names = {Role.SCRAPES: "up", Role.REQUESTS: "requests_total"}
+        await self.lay_down(
+            {names[channel.role]: series for channel, series in world.items() if channel.role in names}
+        )
+
+    async def lay_down(self, metrics: Mapping[str, Iterable[Series]]) -> None:
+        """Write series by metric as blocks of its database."""
+        text = self._folder / "history.om"
         lines = [
-            f"{names[channel.role]}{{{labels}}} {v} {t:.3f}"
-            for channel, series in world.items()
-            if channel.role in names
+            f"{metric}{{{labels}}} {v} {t:.3f}"
+            for metric, series in metrics.items()
             for one in series
             for labels in [",".join(f'{k}="{v}"' for k, v in one.labels.items())]
             for t, v in one.samples
@@ -202,3 +210,60 @@ async def test_what_is_forgotten_is_not_heard_of_again(history: History) -> None
         polling.forget(KEY)
 
     assert len(ear.heard) == count
+
+
+MODELS = 300
+"""More than one query can hold."""
+
+
+def model(number: int) -> TrialRequest:
+    """Every name is in two namespaces."""
+    stable, canary = f"model-{number // 2}-55d1aa00bb", f"model-{number // 2}-7c9faa00bb"
+    return replace(asked(), namespace=f"team-{number % 2}-{number % 7}", stable=stable, canary=canary)
+
+
+def scraped(number: int) -> list[Series]:
+    """Three scrapes of one pod of each side; values tell whose they are."""
+    one = model(number)
+    places = [
+        {"namespace": one.namespace, "pod": f"{revision}-6d5f8b9c7d-x7k2p", "instance": "10.0.0.1:80"}
+        for revision in (one.stable, one.canary)
+    ]
+    return [
+        Series(place, tuple((STARTED + t, number * 10.0 + side) for t in (1, 2, 3)))
+        for side, place in enumerate(places)
+    ]
+
+
+async def read(reader: Reader, *numbers: int) -> dict[int, Outcome]:
+    """What a round reads of some models."""
+    loop = asyncio.get_running_loop()
+    watches = {Watch(KEY, "main", Trial(model(n)), next_look=loop.time()): n for n in numbers}
+    found: dict[int, Outcome] = {}
+
+    async def take(watch: Watch, outcome: Outcome) -> None:
+        found[watches[watch]] = outcome
+
+    for watch in watches:
+        watch.read_to = STARTED
+    await reader.read(watches, STARTED + 4, take)
+    return found
+
+
+async def test_prometheus_tells_many_together_what_it_tells_each_alone(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    series = [one for number in range(MODELS) for one in scraped(number)]
+    await history.lay_down({"up": series, "requests_total": series})
+    await history.start()
+    async with aiohttp.ClientSession() as session:
+        reader = Reader(PrometheusClient(session, history.url))
+        together = await read(reader, *range(MODELS))
+        alone = {number: (await read(reader, number))[number] for number in range(0, MODELS, 37)}
+    await history.stop()
+
+    assert {number: together[number] for number in alone} == alone
+    for number, answers in together.items():
+        assert isinstance(answers, Mapping)
+        requests = answers[Channel("errors", Role.REQUESTS)]
+        values = sorted({v for one in requests for _, v in one.samples})
+        assert values == [number * 10.0, number * 10.0 + 1]
