@@ -42,6 +42,9 @@ unit: .venv/complete ## The tests that need no cluster
 corpus: .venv/complete ## Judge more than a thousand rollouts whose truth is known, and write docs/corpus
 	@serin corpus judge --docs docs/corpus
 
+simulate: .venv/complete ## The tables of docs/statistics.md anew, in about ten minutes; ARGS='detection split' for some
+	@python -m tests.statistics.published $(ARGS)
+
 cluster: setup ## A control plane with pods as processes; says how to reach it and runs until Ctrl-C
 	@python -m tests.cluster $(ARGS)
 

@@ -22,7 +22,7 @@ WARM_UP = 120.0
 def test_a_healthy_canary_is_hardly_ever_rolled_back(
     per_second: float, bad_percent: float, rules: Rules
 ) -> None:
-    healthy = found(scenario(per_second, bad_percent, rules=rules), runs=1000)
+    healthy = found(scenario(per_second, bad_percent, rules=rules), runs=600)
 
     assert healthy.in_vain.upper <= BOUND
 
@@ -70,7 +70,7 @@ def test_pods_that_differ_for_good_are_forgiven_by_the_larger_ratio(per_second: 
     """
     rules = replace(ONE_POD, warm_up=WARM_UP)
 
-    healthy = found(scenario(per_second, 1, rules=rules, condition=CONDITIONS["unequal-pods"]), runs=3000)
+    healthy = found(scenario(per_second, 1, rules=rules, condition=CONDITIONS["unequal-pods"]), runs=2000)
 
     assert healthy.in_vain.value <= BOUND
 

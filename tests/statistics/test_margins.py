@@ -70,18 +70,20 @@ def fresh(signal: SignalPolicy = BOTH, *, usual: float, level: float | None = No
 
 
 @pytest.mark.parametrize(
-    ("signal", "world"),
+    ("signal", "world", "runs"),
     [
-        pytest.param(RATIO_ALONE, Drifting(20, 0.002, ratio=1.25), id="ratio, rare"),
-        pytest.param(RATIO_ALONE, Drifting(100, 0.01, ratio=1.25), id="ratio, one in a hundred"),
-        pytest.param(RATIO_ALONE, Drifting(1000, 0.1, ratio=1.25), id="ratio, one in ten"),
-        pytest.param(BOTH, Drifting(100, 0.01, ratio=1.25), id="both, at the ratio"),
-        pytest.param(BOTH, Drifting(1000, 0.0005, more=0.001), id="both, at the points"),
-        pytest.param(BOTH, Drifting(100, 0.4, more=0.05), id="points alone, where bad is common"),
+        pytest.param(RATIO_ALONE, Drifting(20, 0.002, ratio=1.25), 4000, id="ratio, rare"),
+        pytest.param(RATIO_ALONE, Drifting(100, 0.01, ratio=1.25), 1000, id="ratio, one in a hundred"),
+        pytest.param(RATIO_ALONE, Drifting(1000, 0.1, ratio=1.25), 1000, id="ratio, one in ten"),
+        pytest.param(BOTH, Drifting(100, 0.01, ratio=1.25), 1000, id="both, at the ratio"),
+        pytest.param(BOTH, Drifting(1000, 0.0005, more=0.001), 1000, id="both, at the points"),
+        pytest.param(BOTH, Drifting(100, 0.4, more=0.05), 1000, id="points alone, where bad is common"),
     ],
 )
-def test_a_canary_as_bad_as_allowed_is_hardly_ever_rolled_back(signal: SignalPolicy, world: Drifting) -> None:
-    _, highest = an_hour(world, fresh(signal, usual=world.usual), runs=4000)
+def test_a_canary_as_bad_as_allowed_is_hardly_ever_rolled_back(
+    signal: SignalPolicy, world: Drifting, runs: int
+) -> None:
+    _, highest = an_hour(world, fresh(signal, usual=world.usual), runs=runs)
 
     assert share(int((highest >= -np.log(BOUND)).sum()), len(highest)).upper <= BOUND
 
@@ -89,7 +91,7 @@ def test_a_canary_as_bad_as_allowed_is_hardly_ever_rolled_back(signal: SignalPol
 @pytest.mark.parametrize("world", [Drifting(20, 0.01, ratio=1.25), Drifting(20, 0.1, ratio=1.25)])
 def test_evidence_at_the_margin_does_not_grow_on_average(world: Drifting) -> None:
     """Its mean is at most 1; the largest values are too rare to be seen, hence the three standard errors."""
-    ledger, _ = an_hour(world, fresh(RATIO_ALONE, usual=world.usual), runs=4000)
+    ledger, _ = an_hour(world, fresh(RATIO_ALONE, usual=world.usual), runs=2000)
 
     evidence = np.exp(ledger.relative.log_mixture)
 
@@ -101,7 +103,7 @@ def test_bounds_on_the_ratio_hold_at_all_times_together(ratio: float) -> None:
     level = 0.05
     world = Drifting(100, 0.01, ratio=ratio)
 
-    ledger, _ = an_hour(world, fresh(usual=world.usual, level=level), runs=500)
+    ledger, _ = an_hour(world, fresh(usual=world.usual, level=level), runs=300)
 
     assert ledger.bounds is not None
     missed = (ledger.bounds.lower > ratio) | (ledger.bounds.upper < ratio)

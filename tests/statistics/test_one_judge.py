@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from serin.domain.analysis.counters import Role, Series
+from serin.domain.analysis.distribution import Account
 from serin.domain.analysis.evidence import ArmCounts, Interval
 from serin.domain.analysis.ledger import Ledger
 from serin.domain.analysis.policy import Promotion
@@ -39,11 +40,11 @@ def rollouts(condition: str = "calm", *, per_second: float = 40.0) -> Pods:
     )
 
 
-def opened(before: Before) -> Ledger:
+def opened(before: Before) -> Account:
     return Ledger.open(errors(), Promotion(), began=0, past=before.past, phi=before.phi, step=0)
 
 
-def after(ledger: Ledger, seen: list[Interval], *, first: int = 0) -> list[Ledger]:
+def after(ledger: Account, seen: list[Interval], *, first: int = 0) -> list[Account]:
     """The ledger after each of the intervals."""
     found = []
     for number, both in enumerate(seen, start=first):

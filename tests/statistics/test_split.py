@@ -37,7 +37,7 @@ def test_a_stuck_router_is_named_within_three_scrapes(truth: float) -> None:
 def test_with_200_connections_it_mostly_is(lifetime: float, late: float) -> None:
     """Their own swings count against the evidence: of a canary that gets nothing, 95 % are named by then."""
     nothing, half = (
-        named(AT_5_PERCENT, count=200, lifetime=lifetime, runs=500, truth=truth) for truth in (0.0, 0.5)
+        named(AT_5_PERCENT, count=200, lifetime=lifetime, runs=250, truth=truth) for truth in (0.0, 0.5)
     )
 
     assert half.max() <= 3

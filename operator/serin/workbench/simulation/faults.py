@@ -39,7 +39,7 @@ class Fault:
             return cls(points=float(found[1]) / 100)
         if found := re.fullmatch(r"(\d+(?:\.\d+)?)%", text):
             return cls(times=0.0, points=float(found[1]) / 100)
-        raise ValueError(f"need a fault such as x5, +1pp, 100% or none, found {text!r}")
+        raise ValueError(f"need a fault such as x5, +1pp, 100% or none, found {text}")
 
     @property
     def is_none(self) -> bool:
