@@ -138,7 +138,7 @@ class Poller:
         if watch.failures:
             _log.info("samples readable again", extra={"key": str(watch.key)})
         watch.failures = 0
-        if not watch.current(now):
+        if not watch.current:
             return
         pause = watch.pause(now, assessment.boundary)
         watch.next_look = asyncio.get_running_loop().time() + pause

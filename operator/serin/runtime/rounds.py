@@ -150,8 +150,9 @@ class Rounds:
         return max([self._pace.ready_at, *(begun + OVERLAP_SECONDS for begun in self._steady.values())])
 
     def _spawn(self, round_: Coroutine[None, None, Any], watches: Sequence[Watch]) -> asyncio.Task[Any]:
+        now = self._now()
         for watch in watches:
-            watch.reading = True
+            watch.reading, watch.begun = True, now
         task = asyncio.create_task(round_)
         task.add_done_callback(self._ended)
         return task

@@ -50,6 +50,7 @@ class Watch:
         read_to: Its samples up to here are in the trial, if they were on time; in Unix seconds.
         stretch: How many intervals are read in one go; less where the answers are too large.
         reading: A look is under way.
+        begun: When the latest look began, in Unix seconds.
         dropped: Nobody wants to hear of it any more.
         ended: Nobody looks any more, because of a fault.
     """
@@ -63,6 +64,7 @@ class Watch:
     failures: int = 0
     stretch: int = STRETCH_INTERVALS
     reading: bool = False
+    begun: float = -inf
     dropped: bool = False
     ended: bool = False
     boundary: float | None = None
@@ -106,9 +108,10 @@ class Watch:
         """Whether there is so much to read that others should not wait for it."""
         return self.read_to < now - BEHIND_INTERVALS * self.interval
 
-    def current(self, now: float) -> bool:
-        """Whether there is nothing left to read but what the next scrape brings."""
-        return self.read_to > now - self.interval
+    @property
+    def current(self) -> bool:
+        """Whether all was read that there was when the look began, but for what the next scrape brings."""
+        return self.read_to > self.begun - self.interval
 
     def claims(self, source: DataPlane | None) -> tuple[Claim["Watch"], ...]:
         """Which series are its own among those of the pods or a data plane."""
