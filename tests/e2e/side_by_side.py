@@ -116,14 +116,14 @@ class Trial:
                 raise AssertionError(f"promoted: {seen['status']}")
         assert len(writes.work) < seconds, writes.work
 
-    async def until_said(self, *reasons: str, within: float = SETTLED_WITHIN) -> list[str]:
-        """Wait until the judge has given one of these reasons; all that it gave so far, in their order."""
+    async def until_said(self, *reasons: str, beyond: int = 0, within: float = SETTLED_WITHIN) -> None:
+        """Wait until the judge has given one of these reasons, after so many that it had given before."""
 
         async def look() -> list[str]:
-            return self.said()
+            return self.said()[beyond:]
 
         what = f"{' or '.join(reasons)} of {self.model.name}"
-        return await until(look, set(reasons).intersection, within=within, what=what)
+        await until(look, set(reasons).intersection, within=within, what=what)
 
     def said(self) -> list[str]:
         """The reasons the judge has given so far."""

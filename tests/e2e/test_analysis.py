@@ -10,6 +10,7 @@ from tests.cluster.resources import Object
 from tests.e2e.side_by_side import WEIGHT, Ground, on_trial, side_by_side
 
 LATENCY: Final[Object] = {"name": "latency", "slowerThanMilliseconds": 100}
+SLOWDOWN: Final[Object] = {"name": "slowdown", "maxSlowdown": "3"}
 SCORES: Final[Object] = {"name": "scores", "histogram": "app_score_bucket", "maxShift": "0.05"}
 FALLBACKS: Final[Object] = {
     "name": "fallbacks",
@@ -47,6 +48,15 @@ async def test_a_slower_version_is_taken_back(ground: Ground) -> None:
 
 
 @side_by_side
+async def test_a_version_that_takes_many_times_as_long_is_taken_back(ground: Ground) -> None:
+    fast, slow = {"latency_seconds": 0.01}, {"latency_seconds": 0.2}
+    async with on_trial(ground, "slowdown", SLOWDOWN, stable=fast, canary=slow) as trial:
+        rejected = await trial.taken_back()
+
+    assert rejected["signal"] == "slowdown"
+
+
+@side_by_side
 async def test_other_scores_are_taken_back(ground: Ground) -> None:
     async with on_trial(ground, "scores", SCORES, canary={"score_shape": 6.0}) as trial:
         rejected = await trial.taken_back()
@@ -62,6 +72,13 @@ async def test_more_fallbacks_are_taken_back(ground: Ground) -> None:
         rejected = await trial.taken_back()
 
     assert rejected["signal"] == "fallbacks"
+
+
+@side_by_side
+async def test_what_is_tried_in_a_dry_run_takes_nothing_back(ground: Ground) -> None:
+    signals = ({"name": "errors"}, {**FALLBACKS, "dryRun": True})
+    async with on_trial(ground, "dry", *signals, canary={"fallback_every": 2}) as trial:
+        await trial.promoted()
 
 
 @side_by_side
