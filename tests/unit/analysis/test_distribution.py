@@ -162,6 +162,12 @@ def test_tails_of_a_slowdown_hold_each_bound_against_a_smaller_one() -> None:
     ]
 
 
+def test_a_margin_in_few_digits_means_the_bounds_it_is_written_for() -> None:
+    tails = Tails.of(distribution(max_slowdown=1.2), NATIVE)
+
+    assert {round(tails[k].canary / tails[k].stable, 6) for k in range(len(tails))} == {round(STEP, 6)}
+
+
 def test_a_histogram_with_few_bounds_is_cut_at_all_of_them() -> None:
     assert cuts_of(SHIFT, TENTHS, TENTHS) == TENTHS
 

@@ -20,8 +20,10 @@ MOST_CUTS: Final = 9
 """Of a histogram with more bounds the telling ones are taken: evidence is shared among all cuts."""
 _SLOW_SHARES: Final = (0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 """Where a slowdown is looked for: from the median to what one request in a thousand exceeds."""
-_CLOSE: Final = 1 + 1e-9
-"""Bounds are written in decimal digits: 0.3 is three times 0.1."""
+_CLOSE: Final = 1.01
+"""What passes for the margin: people write 1.2 for buckets of a native histogram, which grow by 1.189, and
+bounds in a few decimal digits. Without this the next bound would be taken, and 1.2 would mean 1.41.
+"""
 
 
 @dataclass(frozen=True, slots=True)
