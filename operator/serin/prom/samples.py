@@ -57,7 +57,7 @@ def parse_series(result: Any) -> tuple[Series, ...]:
                 series.append(Series(labels, tuple([(float(t), float(v)) for t, v in values])))
             if histograms := one.get("histograms"):
                 series += _buckets(labels, histograms)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise ValueError(f"a series that cannot be read: {error!r}") from error
     return tuple(series)
 
@@ -83,10 +83,12 @@ def _buckets(labels: Mapping[str, str], histograms: Iterable[Any]) -> Iterable[S
 def bucket_bound(low: str, high: str) -> float:
     """The upper bound at which a native bucket's observations count.
 
-    Zero for the bucket around zero, whose width may change; for a bucket finer than `PER_OCTAVE` the bound of
-    the one it is part of; else its own, such as one chosen by hand.
+    Zero for the bucket around zero, whose width may change; infinity for the last one; for a bucket finer
+    than `PER_OCTAVE` the bound of the one it is part of; else its own, such as one chosen by hand.
     """
     a, b = float(low), float(high)
+    if isinf(b):
+        return b
     if a == -b:
         return 0.0
     if a <= 0 <= b or isinf(a):

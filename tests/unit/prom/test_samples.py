@@ -112,3 +112,20 @@ def test_a_series_may_turn_from_floats_to_histograms() -> None:
 def test_a_histogram_that_cannot_be_read_is_told(broken: object) -> None:
     with pytest.raises(ValueError, match="a series that cannot be read"):
         parse_series([{"metric": {}, "histograms": [broken]}])
+
+
+@pytest.mark.parametrize("low", ["-Inf", "0.5", "10"])
+def test_a_bucket_without_an_end_is_the_count_of_all(low: str) -> None:
+    """The last one, of an exponential histogram as of one with bounds chosen by hand."""
+    last = [0, low, "+Inf", "2"]
+
+    (series,) = parse_series(
+        [{"metric": {}, "histograms": [[1.0, {"count": "5", "sum": "1", "buckets": [last]}]]}]
+    )
+
+    assert (series.labels["le"], series.samples) == ("+Inf", ((1.0, 5.0),))
+
+
+def test_bounds_in_no_order_are_no_histogram() -> None:
+    with pytest.raises(ValueError, match="cannot be read"):
+        parse_series([{"metric": {}, "histograms": [[1.0, {"count": "5", "buckets": [[0, "1", "0", "2"]]}]]}])
