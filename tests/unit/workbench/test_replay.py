@@ -42,6 +42,37 @@ def test_the_last_word_is_the_operators_on_the_same_samples() -> None:
     assert expected.verdict is Verdict.HARM
 
 
+def at_two_ports(told: dict[str, Any]) -> dict[str, Any]:
+    """The same, had each pod's bad requests been scraped at another port than all of them."""
+    arms = json.loads(json.dumps({arm: told[arm] for arm in ("stable", "canary")}))
+    for of_arm in arms.values():
+        for port, key in enumerate(("requests", "bad")):
+            of_arm[key]["result"][0]["metric"]["instance"] = f"10.0.0.1:900{port}"
+    return told | arms
+
+
+def test_what_is_bad_may_be_counted_at_another_port_of_the_pod() -> None:
+    assert replayed(at_two_ports(BAD)).looks == replayed(BAD).looks
+
+
+def test_where_bad_is_common_harm_is_told_in_points() -> None:
+    found = replayed(document(canary=(75, 75), stable=(1425, 1140)))
+
+    assert found.verdict is Verdict.HARM
+    assert found.looks[-1].assessment.message.endswith(": 20.0 points more, 5 allowed")
+
+
+def test_a_late_fault_is_not_told_with_a_bound_above_its_ratio() -> None:
+    told = document(last=120)
+    for place, pair in enumerate(told["canary"]["bad"]["result"][0]["values"]):
+        pair[1] = f"{0.75 * place + 10 * max(0, place - 60):g}"
+
+    found = replayed(told)
+
+    assert found.verdict is Verdict.HARM
+    assert "at least" not in found.looks[-1].assessment.message
+
+
 @pytest.mark.parametrize(
     ("signal", "moved", "verdict"),
     [

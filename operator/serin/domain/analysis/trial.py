@@ -7,31 +7,22 @@ nothing is stored (I7).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from math import ceil, inf, log
 
 from serin.domain.analysis.comparison import Comparison, Seen
-from serin.domain.analysis.counters import Arm, Growth, Series
+from serin.domain.analysis.counters import Arm, Series
+from serin.domain.analysis.grown import Grown, of_pods, whole
 from serin.domain.analysis.judge import Hold, assess, blind
 from serin.domain.analysis.pods import Pods, Warmth
 from serin.domain.analysis.process import log_sum
 from serin.domain.analysis.quality import quality
 from serin.domain.analysis.request import Channel, StepWindow, TrialRequest
 from serin.domain.analysis.sight import Harmed, Sight
-from serin.domain.analysis.sources import Source, Sources
+from serin.domain.analysis.sources import Sources
 from serin.domain.analysis.split import Split
 from serin.domain.analysis.tallies import Counted
 from serin.domain.analysis.targets import MISSED, Target
 from serin.domain.analysis.verdict import Assessment
-
-
-@dataclass(frozen=True, slots=True)
-class Grown:
-    """One source's growth in the interval under decision, and what it is good for, by arm."""
-
-    source: Source
-    growth: Growth
-    warmth: Mapping[Arm, Warmth]
 
 
 class Trial:
@@ -126,11 +117,12 @@ class Trial:
         changing = any(window.touches(start, boundary) for window in self.request.windows)
         window = settled[-1] if settled and not changing else None
         grown = self._grown(start, boundary)
+        pods = of_pods(grown)
         if window is not None:
             self._look_at_split(window, grown, start=start)
         astray = self._split is not None and bool(self._split.mismatch)
         for comparison in self._comparisons:
-            seen = self._seen(comparison, grown)
+            seen = self._seen(comparison, grown if comparison.signal.bad is None else pods)
             comparison.see(seen, start=start)
             if window is not None and not astray:
                 comparison.warm(seen, start=start)
@@ -190,7 +182,7 @@ class Trial:
                 self._split = Split.begin(weight=window.weight / 100, phi=self._request_phi)
         by_proxy = first.signal.data_plane is not None
         told = [one for one in grown if (one.source.arm is None) is by_proxy]
-        if self._split is None or not _whole(told, start):
+        if self._split is None or not whole(told, start):
             return
         requests = dict.fromkeys(Arm, 0.0)
         for one in told:
@@ -278,16 +270,6 @@ class Trial:
             lost=any(one.lost for one in self._comparisons),
             late=self._late + self._sources.late,
         )
-
-
-def _whole(grown: Sequence[Grown], start: float) -> bool:
-    """Whether what both arms served in an interval is known: no arm is in a silence, or comes out of one."""
-    if any(one.growth.since < start for one in grown):
-        return False
-    arms = {one.source.arm: False for one in grown}
-    for one in grown:
-        arms[one.source.arm] |= one.growth.seen
-    return all(arms.values())
 
 
 def _both(seen: Seen) -> bool:

@@ -10,7 +10,7 @@ from typing import Final
 from serin.domain.analysis.counters import Arm
 from serin.domain.analysis.distribution import Account, DistributionLedger
 from serin.domain.analysis.evidence import ArmCounts
-from serin.domain.analysis.ledger import LONE_POD_RATIO
+from serin.domain.analysis.ledger import COMMON, LONE_POD_RATIO, WIDE_INCREASE
 from serin.domain.analysis.outlook import Outlook
 from serin.domain.analysis.request import TrialRequest
 from serin.domain.analysis.sight import Harmed, Sight
@@ -36,11 +36,14 @@ def harm(request: TrialRequest, harmed: Harmed, *, canaries: int) -> str:
     points = 100 * ((found.canary.share or 0.0) - (found.stable.share or 0.0))
     if isinstance(found, Warming):
         return f"{head}, while warming up: {points:.1f} points more, {100 * FORGIVEN_INCREASE:g} allowed then"
+    if float(found.usual) > COMMON:
+        return f"{head}: {points:.1f} points more, {100 * WIDE_INCREASE:g} allowed"
     if found.ratio is None:
         return f"{head}: {points:.1f} points more"
     allowed = found.signal.max_ratio if canaries > 1 else max(LONE_POD_RATIO, found.signal.max_ratio)
     lower = found.bounds.told().lower if found.bounds else None
-    sure = "" if lower is None else f" (at least {lower:.1f})"
+    # Of a fault that began late, a bound on the largest ratio may be above that of all the time together.
+    sure = "" if lower is None or lower > found.ratio else f" (at least {lower:.1f})"
     return f"{head}: {found.ratio:.1f} times as often{sure}, {allowed:g} allowed"
 
 
