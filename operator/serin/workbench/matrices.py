@@ -7,6 +7,7 @@ come in any order and in several parts; each counts once.
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import chain, pairwise
+from math import isfinite
 from typing import Any, Final, TypeGuard
 
 from serin.api.invalid import invalid
@@ -15,6 +16,8 @@ from serin.prom.samples import parse_series
 
 ARM_LABEL: Final = "serin_arm"
 """Stands in for the namespace: a server that serves both versions is a target of each arm."""
+LATEST: Final = 1e11
+"""Unix seconds of the far future; milliseconds of long ago, which is what is meant."""
 CURE: Final = "give what /api/v1/query answers to a range selector, such as requests_total[2h]"
 
 
@@ -41,6 +44,7 @@ def series_of(matrix: object, path: str, arm: Arm) -> list[Series]:
     together: dict[tuple[bool, tuple[tuple[str, str], ...]], list[Series]] = {}
     for series in found:
         together.setdefault((series.native, tuple(sorted(series.labels.items()))), []).append(series)
+    _check_times(result, path)
     return [_whole(alike, arm) for alike in together.values()]
 
 
@@ -72,6 +76,14 @@ def _in_order(samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
     if all(one[0] < other[0] for one, other in pairwise(samples)):
         return samples
     return tuple(sorted(dict(samples).items()))
+
+
+def _check_times(result: list[Any], path: str) -> None:
+    for index, one in enumerate(result):
+        for key, _, _ in _SAMPLES:
+            for place, (t, _) in enumerate(one.get(key) or ()):
+                if not (isfinite(moment := float(t)) and abs(moment) < LATEST):
+                    raise fault(f"{path}[{index}].{key}[{place}][0]", "need a time in Unix seconds", t)
 
 
 def _located(result: list[Any], path: str) -> InvalidRecording:
@@ -112,7 +124,7 @@ def _is_pair(pair: object) -> TypeGuard[list[object]]:
 def _is_number(found: object) -> bool:
     try:
         return isinstance(found, int | float | str) and float(found) is not None
-    except ValueError:
+    except (ValueError, OverflowError):
         return False
 
 

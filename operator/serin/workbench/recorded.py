@@ -22,6 +22,7 @@ from serin.domain.analysis.policy import Mode, Policy, Promotion, SignalPolicy
 
 DEFAULTS: Final = Analysis()
 """What `spec.analysis` means where nothing is said."""
+DAY: Final = 86_400.0
 
 
 class Kind(StrEnum):
@@ -36,7 +37,7 @@ class Kind(StrEnum):
 def _number(found: Any, need: str = "need a number") -> float:
     try:
         value = nan if isinstance(found, bool) else float(found)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         value = nan
     if not isfinite(value):
         raise _wrong(need)
@@ -50,7 +51,10 @@ def _above_zero(found: Any, need: str) -> float:
 
 
 def _seconds(found: Any) -> float:
-    return _above_zero(found, "need a number of seconds above 0")
+    need = "need a number of seconds above 0, and at most a day"
+    if (value := _above_zero(found, need)) > DAY:
+        raise _wrong(need)
+    return value
 
 
 def _milliseconds(found: Any) -> float:
@@ -87,7 +91,9 @@ def _wrong(need: str) -> PydanticCustomError:
 
 def _as_text(found: Any) -> Any:
     """A number as the API writes it: decimal text."""
-    if isinstance(found, bool) or not isinstance(found, int | float) or not isfinite(found):
+    if isinstance(found, int) and not isinstance(found, bool):
+        return str(found)
+    if not isinstance(found, float) or not isfinite(found):
         return found
     return format(Decimal(repr(found)), "f")
 

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from serin.api.invalid import first_fault
 from serin.api.signals import ERRORS_RATIO, LATENCY_RATIO
 from serin.domain.analysis.counters import Arm, Role, Series
+from serin.domain.analysis.dispersion import LONGEST_HISTORY
 from serin.domain.analysis.policy import Counter, SignalPolicy
 from serin.domain.analysis.request import (
     SCRAPES,
@@ -32,6 +33,10 @@ from serin.workbench.recorded import Head, Kind, RecordedSignal
 SHIFT: Final = 0.05
 """The largest shift of scores that is still healthy, unless said."""
 INCREASE: Final = 0.001
+MOST_INTERVALS: Final = 200_000
+"""Of a recording: a week of scrapes every three seconds. Without a limit one sample that is dated wrongly, or
+an interval of a millisecond, would be looked at for days.
+"""
 _TWICE: Final = ", canary"
 """Behind the name of a pod that is in both arms."""
 _MILLISECONDS: Final = ("_milliseconds", "_ms")
@@ -90,9 +95,18 @@ def recording_of(document: object) -> Recording:
     for signal in signals:
         answers |= _answers(signal)
     answers |= _of_targets(document)
+    _check_length(head, answers)
     policies = tuple(_policy(signal, answers) for signal in signals)
     pods = tuple(_pods(head, answers))
     return Recording(_request(head, policies, pods), _told_apart(answers))
+
+
+def _check_length(head: Head, answers: Answers) -> None:
+    ends = [one.samples[-1][0] for one in chain.from_iterable(answers.values()) if one.samples]
+    reach = max(ends, default=0.0) - head.rollout_start + LONGEST_HISTORY
+    if reach / head.scrape_interval_seconds > MOST_INTERVALS:
+        need = f"rolloutStart and the last sample are more than {MOST_INTERVALS:,} of them apart"
+        raise fault("scrapeIntervalSeconds", need, head.scrape_interval_seconds)
 
 
 def _signals(document: Mapping[str, Any], head: Head) -> Iterator[_Signal]:
@@ -127,12 +141,20 @@ def _answers(signal: _Signal) -> Answers:
 
 
 def _by_counters(signal: _Signal, arm: Arm) -> Mapping[Role, list[Series]]:
-    return {Role.REQUESTS: signal.matrix(arm, "requests"), Role.BAD: signal.matrix(arm, "bad")}
+    requests, bad = signal.matrix(arm, "requests"), signal.matrix(arm, "bad")
+    served = {_pod(one) for one in requests}
+    for one in bad if served else ():
+        if _pod(one) not in served:
+            need = f"{signal.path}{arm}.requests has no series of that pod; give both the same labels"
+            raise fault(f"{signal.path}{arm}.bad: pod", need, _pod(one))
+    return {Role.REQUESTS: requests, Role.BAD: bad}
 
 
 def _by_buckets(signal: _Signal, arm: Arm) -> Mapping[Role, list[Series]]:
     """A histogram's series; where its count is not given, the last bucket is that."""
     buckets = signal.matrix(arm, "buckets")
+    for one in buckets:
+        _check_bound(one, f"{signal.path}{arm}.buckets")
     classic = [series for series in buckets if not series.native]
     native = [series for series in buckets if series.native]
     if "requests" in signal.arms[arm]:
@@ -155,6 +177,15 @@ def _of_limit(signal: _Signal, arm: Arm, buckets: list[Series]) -> list[Series]:
         need = f"no bucket ends at {limit:g} ms; choose one of {', '.join(f'{one:g}' for one in known)}"
         raise InvalidRecording(f"{signal.path}{arm}.buckets: {need}")
     return wanted
+
+
+def _check_bound(series: Series, path: str) -> None:
+    try:
+        bound_of(series)
+    except ValueError as error:
+        raise fault(
+            f"{path}: le", 'need the upper bound of a bucket, such as "0.5"', series.labels["le"]
+        ) from error
 
 
 def bound_of(series: Series) -> float:

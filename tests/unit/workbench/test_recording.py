@@ -192,7 +192,7 @@ CURE = "give what /api/v1/query answers to a range selector, such as requests_to
         (without("scrapeIntervalSeconds"), "scrapeIntervalSeconds is needed"),
         (
             changed("scrapeIntervalSeconds", 0),
-            "scrapeIntervalSeconds is 0; need a number of seconds above 0",
+            "scrapeIntervalSeconds is 0; need a number of seconds above 0, and at most a day",
         ),
         (
             changed("rolloutStart", "noon"),
@@ -243,3 +243,55 @@ def test_what_is_wrong_is_named_with_its_path_and_cure(told: object, message: st
         recording_of(json.loads(json.dumps(told)))
 
     assert str(error.value) == message
+
+
+def changed(of_series: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    """A recording in which something is done to the canary's series of bad requests."""
+    found = document()
+    of_series(found["canary"]["bad"]["result"][0])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (document(rolloutStart=10**400), "rolloutStart is 1000"),
+        (document(policy={"warmUpSeconds": 10**400}), "policy.warmUpSeconds is 1000"),
+        (document(policy={"maxFalseRollbackRate": 10**400}), "policy.maxFalseRollbackRate is "),
+        (document(scrapeIntervalSeconds=1e308), "scrapeIntervalSeconds is 1e+308; need a number of seconds"),
+        (document(scrapeIntervalSeconds=1e-9), "scrapeIntervalSeconds is 1e-09; rolloutStart and the last"),
+        (
+            changed(lambda one: one["values"].append([START * 1000, "1"])),
+            "canary.bad.result[0].values[81][0] is 1767225600000.0; need a time in Unix seconds",
+        ),
+        (
+            changed(lambda one: one["values"].append(["NaN", "1"])),
+            'canary.bad.result[0].values[81][0] is "NaN"; need a time in Unix seconds',
+        ),
+        (
+            changed(lambda one: one["values"].append([START, 10**400])),
+            "canary.bad.result[0].values[81] is [1767225600.0, 1000",
+        ),
+        (
+            changed(lambda one: one["metric"].clear()),
+            'canary.bad: pod is "canary"; canary.requests has no series of that pod',
+        ),
+    ],
+)
+def test_numbers_and_labels_that_cannot_be_meant_are_told_by_their_path(
+    broken: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InvalidRecording) as refused:
+        recording_of(broken)
+
+    assert str(refused.value).startswith(said)
+
+
+def test_a_bucket_without_a_bound_is_told() -> None:
+    found = document(signal={"kind": "latency", "slowerThanMilliseconds": 500})
+    found["canary"] = found["stable"] = {"buckets": matrix(bucket("half", 3, pod="new"))}
+
+    with pytest.raises(
+        InvalidRecording, match=r'^canary.buckets: le is "half"; need the upper bound of a bucket'
+    ):
+        recording_of(found)
