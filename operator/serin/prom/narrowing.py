@@ -35,12 +35,16 @@ def narrowed(question: Question, before: Iterable[Question]) -> Narrowed:
     """How to learn what is asked, where other questions were asked before."""
     mine = set(question.counter.matchers)
     for other in before:
-        alike = other._replace(counter=question.counter) == question
-        if alike and other.counter.metric == question.counter.metric:
+        if _place(other) == _place(question):
             rest = tuple(m for m in question.counter.matchers if m not in other.counter.matchers)
             if mine.issuperset(other.counter.matchers) and all(map(_evaluable, rest)):
                 return Narrowed(other, rest)
     return Narrowed(question)
+
+
+def _place(question: Question) -> tuple[object, ...]:
+    """All but the matchers."""
+    return question.counter.metric, question.bucket, question.data_plane, question.labels
 
 
 def _evaluable(matcher: Matcher) -> bool:

@@ -9,9 +9,11 @@ parted by `owners`.
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import takewhile
-from typing import Final, NamedTuple
+from typing import Final
+from weakref import WeakValueDictionary
 
 from serin.domain.analysis.policy import Counter, DataPlane
 from serin.domain.analysis.request import (
@@ -31,8 +33,12 @@ _COMMON_TAIL: Final = "-[a-z0-9]+-[a-z0-9]{5}"
 Matcher = tuple[str, str, str]
 
 
-class Question(NamedTuple):
-    """What can be asked for several attempts in one query: series that only differ in whose they are."""
+@dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
+class Question:
+    """What can be asked for several attempts in one query: series that only differ in whose they are.
+
+    Made by `of` alone, so that equal ones are one object: they are looked up a hundred times in a round.
+    """
 
     counter: Counter
     bucket: float | None
@@ -40,11 +46,26 @@ class Question(NamedTuple):
     labels: LabelNames | None
     """None where the data plane's label says all."""
 
+    @classmethod
+    def of(
+        cls,
+        counter: Counter,
+        bucket: float | None,
+        data_plane: DataPlane | None,
+        labels: LabelNames | None,
+    ) -> "Question":
+        """The question of these parts."""
+        parts = (counter, bucket, data_plane, labels)
+        return _known.setdefault(parts, cls(*parts))
+
+
+_known: WeakValueDictionary[object, Question] = WeakValueDictionary()
+
 
 def question(asked: Asked, request: TrialRequest) -> Question:
     """What a kind of series is to those who ask."""
     labels = None if asked.data_plane else request.labels
-    return Question(asked.counter, asked.bucket, asked.data_plane, labels)
+    return Question.of(asked.counter, asked.bucket, asked.data_plane, labels)
 
 
 def selector(asked: Asked | Question, *requests: TrialRequest) -> str:

@@ -14,7 +14,7 @@ LABELS: Final = LabelNames()
 
 
 def asked(metric: str, *matchers: Matcher, bucket: float | None = None) -> Question:
-    return Question(Counter(metric=metric, matchers=matchers), bucket, None, LABELS)
+    return Question.of(Counter(metric=metric, matchers=matchers), bucket, None, LABELS)
 
 
 def series(**labels: str) -> Series:
