@@ -245,10 +245,10 @@ def test_what_is_wrong_is_named_with_its_path_and_cure(told: object, message: st
     assert str(error.value) == message
 
 
-def changed(of_series: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+def with_bad(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
     """A recording in which something is done to the canary's series of bad requests."""
     found = document()
-    of_series(found["canary"]["bad"]["result"][0])
+    change(found["canary"]["bad"]["result"][0])
     return found
 
 
@@ -261,19 +261,19 @@ def changed(of_series: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
         (document(scrapeIntervalSeconds=1e308), "scrapeIntervalSeconds is 1e+308; need a number of seconds"),
         (document(scrapeIntervalSeconds=1e-9), "scrapeIntervalSeconds is 1e-09; rolloutStart and the last"),
         (
-            changed(lambda one: one["values"].append([START * 1000, "1"])),
+            with_bad(lambda one: one["values"].append([START * 1000, "1"])),
             "canary.bad.result[0].values[81][0] is 1767225600000.0; need a time in Unix seconds",
         ),
         (
-            changed(lambda one: one["values"].append(["NaN", "1"])),
+            with_bad(lambda one: one["values"].append(["NaN", "1"])),
             'canary.bad.result[0].values[81][0] is "NaN"; need a time in Unix seconds',
         ),
         (
-            changed(lambda one: one["values"].append([START, 10**400])),
+            with_bad(lambda one: one["values"].append([START, 10**400])),
             "canary.bad.result[0].values[81] is [1767225600.0, 1000",
         ),
         (
-            changed(lambda one: one["metric"].clear()),
+            with_bad(lambda one: one["metric"].clear()),
             'canary.bad: pod is "canary"; canary.requests has no series of that pod',
         ),
     ],
