@@ -104,6 +104,15 @@ def test_after_a_change_both_bounds_are_of_the_time_since() -> None:
     assert 3 < (told.lower or 0) < 5 < (told.upper or 0) < 7.5
 
 
+def test_a_change_within_the_first_minute_leaves_nothing_to_tell() -> None:
+    bounds = Bounds.begin(began=0.0, level=0.01)
+    for k, canary in enumerate((ArmCounts(5000, 5000), ArmCounts(5000, 0))):
+        bounds = bounds.advanced(Interval(canary, ArmCounts(9000, 4000 * k + 90)), start=15.0 * k, phi=1.0)
+
+    assert bounds.lower > bounds.upper
+    assert bounds.told() == Bounded(None, None)
+
+
 def test_a_steady_ratio_is_told_of_the_whole_rollout() -> None:
     told = exactly(lambda _: 2.0, intervals=240).told()
 

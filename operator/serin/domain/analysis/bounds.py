@@ -79,6 +79,8 @@ class Bounds:
     def told(self) -> Bounded:
         """What a person should read about one rollout."""
         lower, upper, since = self.lower, self.upper, None
+        if lower > upper and not self.moments:
+            return Bounded(None, None)  # it changed within the first minute, and nobody can say when
         if lower > upper:
             place, sums = self._since_change()
             lower, upper = self._ruled_out(sums, ONSET_SHARE)
