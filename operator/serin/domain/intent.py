@@ -105,7 +105,7 @@ class SamplesIntent:
     """
 
     address: str | None = None
-    labels: LabelNames = LabelNames()
+    labels: LabelNames = field(default_factory=LabelNames)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
