@@ -42,19 +42,6 @@ def test_the_last_word_is_the_operators_on_the_same_samples() -> None:
     assert expected.verdict is Verdict.HARM
 
 
-def at_two_ports(told: dict[str, Any]) -> dict[str, Any]:
-    """The same, had each pod's bad requests been scraped at another port than all of them."""
-    parted: dict[str, Any] = json.loads(json.dumps(told))
-    for arm in ("stable", "canary"):
-        for port, key in enumerate(("requests", "bad")):
-            parted[arm][key]["result"][0]["metric"]["instance"] = f"10.0.0.1:900{port}"
-    return parted
-
-
-def test_what_is_bad_may_be_counted_at_another_port_of_the_pod() -> None:
-    assert replayed(at_two_ports(BAD)).looks == replayed(BAD).looks
-
-
 def test_where_bad_is_common_harm_is_told_in_points() -> None:
     found = replayed(document(canary=(75, 75), stable=(1425, 1140)))
 

@@ -22,19 +22,18 @@ class Grown:
     warmth: Mapping[Arm, Warmth]
 
 
-def of_pods(grown: Sequence[Grown]) -> Sequence[Grown]:
-    """With one growth of each pod, whatever number of its ports was scraped."""
+def of_pods(grown: Sequence[Grown], signal: str, *, start: float) -> Sequence[Grown]:
+    """With one growth of each pod, whatever number of its ports tells of a signal."""
     ports = Counter((one.source.arm, one.source.pod) for one in grown)
     if all(number == 1 for number in ports.values()):
         return grown
-    found: dict[tuple[object, ...], Grown] = {}
+    of_pod: dict[tuple[object, ...], list[Grown]] = {}
     for place, one in enumerate(grown):
-        # A proxy serves many pods, and a port that comes out of a silence is as good as its own times are.
-        whose = (place,) if one.source.arm is None else (one.source.arm, one.source.pod, *one.warmth.items())
-        if (other := found.get(whose)) is not None:
-            one = replace(one, growth=_together(other.growth, one.growth))
-        found[whose] = one
-    return list(found.values())
+        if any(cell.signal == signal for cell in one.growth.cells):
+            # A proxy serves many pods, and stands for itself.
+            whose = (place,) if one.source.arm is None else (one.source.arm, one.source.pod)
+            of_pod.setdefault(whose, []).append(one)
+    return [_together(ports) for ports in of_pod.values() if len(ports) == 1 or _told(ports, start)]
 
 
 def whole(grown: Iterable[Grown], start: float) -> bool:
@@ -47,8 +46,17 @@ def whole(grown: Iterable[Grown], start: float) -> bool:
     return all(arms.values())
 
 
-def _together(one: Growth, other: Growth) -> Growth:
-    cells: dict[Cell, float] = dict(one.cells)
-    for cell, grown in other.cells.items():
-        cells[cell] = cells.get(cell, 0.0) + grown
-    return Growth(cells, min(one.since, other.since), seen=one.seen or other.seen)
+def _told(ports: Sequence[Grown], start: float) -> bool:
+    """Whether all of them tell of the same time: while one is silent, what it counts would seem not to be."""
+    alike = all(one.warmth == ports[0].warmth for one in ports)
+    return alike and all(one.growth.seen and one.growth.since >= start for one in ports)
+
+
+def _together(ports: Sequence[Grown]) -> Grown:
+    if len(ports) == 1:
+        return ports[0]
+    cells: dict[Cell, float] = {}
+    for one in ports:
+        for cell, number in one.growth.cells.items():
+            cells[cell] = cells.get(cell, 0.0) + number
+    return replace(ports[0], growth=replace(ports[0].growth, cells=cells))

@@ -117,12 +117,11 @@ class Trial:
         changing = any(window.touches(start, boundary) for window in self.request.windows)
         window = settled[-1] if settled and not changing else None
         grown = self._grown(start, boundary)
-        pods = of_pods(grown)
         if window is not None:
             self._look_at_split(window, grown, start=start)
         astray = self._split is not None and bool(self._split.mismatch)
         for comparison in self._comparisons:
-            seen = self._seen(comparison, grown if comparison.signal.bad is None else pods)
+            seen = self._seen(comparison, grown, start=start)
             comparison.see(seen, start=start)
             if window is not None and not astray:
                 comparison.warm(seen, start=start)
@@ -150,8 +149,10 @@ class Trial:
             found.append(Grown(source, growth, warmth))
         return found
 
-    def _seen(self, comparison: Comparison, grown: Iterable[Grown]) -> Seen:
+    def _seen(self, comparison: Comparison, grown: Sequence[Grown], *, start: float) -> Seen:
         reader, by_proxy = comparison.reader, comparison.signal.data_plane is not None
+        if comparison.signal.bad is not None:
+            grown = of_pods(grown, comparison.signal.name, start=start)
         sums = dict.fromkeys(Arm, reader.nothing)
         warming: Counted = None
         pods: dict[str, Counted] = {}
