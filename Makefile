@@ -26,7 +26,7 @@ demo: $(if $(CONTEXT),.venv/complete,setup) ## Replace a real model server under
 	@python -m tests.demo $(if $(KEEP),--keep) $(if $(CONTEXT),--context $(CONTEXT)) $(ARGS)
 
 test: setup lint types ## Everything: linters, types, then all tests, the slowest named at the end
-	@pytest $(ARGS)
+	@tests/run $(ARGS)
 
 lint: .venv/complete ## Style, and which layer may import which
 	@ruff check .
