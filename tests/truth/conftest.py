@@ -7,7 +7,8 @@ import pytest
 
 from tests.cluster.binaries import Missing
 from tests.cluster.prometheus import find_prometheus
-from tests.truth.play import Played, play
+from tests.truth.play import play
+from tests.truth.stage import Played
 
 
 @pytest.fixture(scope="session")

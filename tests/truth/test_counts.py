@@ -8,7 +8,7 @@ import pytest
 from tests.truth.fleet import SCRAPE_SECONDS
 from tests.truth.judge import STABLE
 from tests.truth.logs import PodTruth
-from tests.truth.play import FIRST, Played
+from tests.truth.stage import FIRST, Played
 
 ONE_FEED = tuple(sorted(name for name in FIRST if name not in (STABLE, "fraud-twice")))
 """Canaries that one job of one Prometheus scrapes: what that knew at each moment is known here."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.truth.play import Played
+from tests.truth.stage import Played
 
 UNKNOWN = -1.0
 FIGURES = ("log_evidence", "log_safety", "ratio", "lower", "upper")
@@ -35,4 +35,5 @@ def test_the_evidence_after_each_kill_is_that_of_an_undisturbed_judge(played: Pl
 
     for began, ended in pairwise([*played.lives, max(compared) + 1]):
         assert any(began < at < ended for at in compared), "a life without a word"
-    assert max(one["signals"][0]["log_evidence"] for one in played.said["killed"]) > 10
+    found = [signal["log_evidence"] for one in played.said["killed"] for signal in one["signals"]]
+    assert max(found) > 1, "nothing was found that could differ"
