@@ -12,6 +12,7 @@ from typing import Any, Final, TypeGuard
 
 from serin.api.invalid import invalid
 from serin.domain.analysis.counters import Arm, Sample, Series
+from serin.domain.analysis.sources import ALWAYS_OF_SCRAPING
 from serin.prom.samples import parse_series
 
 ARM_LABEL: Final = "serin_arm"
@@ -46,6 +47,52 @@ def series_of(matrix: object, path: str, arm: Arm) -> list[Series]:
         together.setdefault((series.native, tuple(sorted(series.labels.items()))), []).append(series)
     _check_times(result, path)
     return [_whole(alike, arm) for alike in together.values()]
+
+
+def check_bound(series: Series, path: str) -> None:
+    """Refuse a bucket that has none."""
+    try:
+        bound_of(series)
+    except ValueError as error:
+        raise fault(
+            f"{path}: le", 'need the upper bound of a bucket, such as "0.5"', series.labels["le"]
+        ) from error
+
+
+def bound_of(series: Series) -> float:
+    """The upper bound of a bucket, however it is spelled; what has none is all of it."""
+    return float(series.labels.get("le", "+Inf"))
+
+
+def as_scraped_with(one: Series, others: list[Series]) -> Series | None:
+    """A series with the scrape labels of others of its process, by which they are read together; as it is,
+    where they are of another port. None where it was scraped by another job, or replica, than all of them.
+    """
+    own = _scraping(one)
+    theirs = [_scraping(other) for other in others]
+    if own in theirs or not theirs:
+        return one
+    ports = {labels.get("instance", "").rpartition(":")[2] for labels in theirs}
+    if (
+        "instance" in own
+        and own["instance"].rpartition(":")[2] not in ports
+        and all("instance" in x for x in theirs)
+    ):
+        return one
+    alike = (labels for labels in theirs if all(own.get(k, v) == v for k, v in labels.items()))
+    found = next(alike, None)
+    if found is None:
+        return None
+    kept = {label: value for label, value in one.labels.items() if label not in own}
+    return replace(one, labels=kept | found)
+
+
+def _scraping(series: Series) -> dict[str, str]:
+    return {
+        label: value
+        for label, value in series.labels.items()
+        if label in ALWAYS_OF_SCRAPING or label.startswith("prometheus")
+    }
 
 
 def _result(matrix: object, path: str) -> tuple[list[Any], str]:

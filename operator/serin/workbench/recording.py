@@ -27,16 +27,23 @@ from serin.domain.analysis.request import (
     StepWindow,
     TrialRequest,
 )
-from serin.workbench.matrices import ARM_LABEL, CURE, InvalidRecording, fault, series_of
+from serin.workbench.matrices import (
+    ARM_LABEL,
+    CURE,
+    InvalidRecording,
+    as_scraped_with,
+    bound_of,
+    check_bound,
+    fault,
+    series_of,
+)
 from serin.workbench.recorded import Head, Kind, RecordedSignal
 
 SHIFT: Final = 0.05
 """The largest shift of scores that is still healthy, unless said."""
 INCREASE: Final = 0.001
 MOST_INTERVALS: Final = 200_000
-"""Of a recording: a week of scrapes every three seconds. Without a limit one sample that is dated wrongly, or
-an interval of a millisecond, would be looked at for days.
-"""
+"""Of a recording: a week of scrapes every three seconds. One wrong date would be looked at for days."""
 _TWICE: Final = ", canary"
 """Behind the name of a pod that is in both arms."""
 _MILLISECONDS: Final = ("_milliseconds", "_ms")
@@ -142,19 +149,26 @@ def _answers(signal: _Signal) -> Answers:
 
 def _by_counters(signal: _Signal, arm: Arm) -> Mapping[Role, list[Series]]:
     requests, bad = signal.matrix(arm, "requests"), signal.matrix(arm, "bad")
-    served = {_pod(one) for one in requests}
-    for one in bad if served else ():
-        if _pod(one) not in served:
-            need = f"{signal.path}{arm}.requests has no series of that pod; give both the same labels"
-            raise fault(f"{signal.path}{arm}.bad: pod", need, _pod(one))
-    return {Role.REQUESTS: requests, Role.BAD: bad}
+    return {
+        Role.REQUESTS: requests,
+        Role.BAD: [_with_requests(one, requests, f"{signal.path}{arm}") for one in bad],
+    }
+
+
+def _with_requests(bad: Series, requests: list[Series], path: str) -> Series:
+    """Labelled as its requests: without any of them, bad ones would be left out in silence."""
+    of_pod = [one for one in requests if _pod(one) == _pod(bad)]
+    if (requests and not of_pod) or (found := as_scraped_with(bad, of_pod)) is None:
+        need = f"{path}.requests has no series of that pod" + (" from the same job" if of_pod else "")
+        raise fault(f"{path}.bad: pod", f"{need}; give both the same labels", _pod(bad))
+    return found
 
 
 def _by_buckets(signal: _Signal, arm: Arm) -> Mapping[Role, list[Series]]:
     """A histogram's series; where its count is not given, the last bucket is that."""
     buckets = signal.matrix(arm, "buckets")
     for one in buckets:
-        _check_bound(one, f"{signal.path}{arm}.buckets")
+        check_bound(one, f"{signal.path}{arm}.buckets")
     classic = [series for series in buckets if not series.native]
     native = [series for series in buckets if series.native]
     if "requests" in signal.arms[arm]:
@@ -177,20 +191,6 @@ def _of_limit(signal: _Signal, arm: Arm, buckets: list[Series]) -> list[Series]:
         need = f"no bucket ends at {limit:g} ms; choose one of {', '.join(f'{one:g}' for one in known)}"
         raise InvalidRecording(f"{signal.path}{arm}.buckets: {need}")
     return wanted
-
-
-def _check_bound(series: Series, path: str) -> None:
-    try:
-        bound_of(series)
-    except ValueError as error:
-        raise fault(
-            f"{path}: le", 'need the upper bound of a bucket, such as "0.5"', series.labels["le"]
-        ) from error
-
-
-def bound_of(series: Series) -> float:
-    """The upper bound of a bucket, however it is spelled; what has none is all of it."""
-    return float(series.labels.get("le", "+Inf"))
 
 
 def _unit(series: Series) -> float:

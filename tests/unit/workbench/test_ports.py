@@ -1,4 +1,4 @@
-"""A pod that counts its requests at one port, and what is bad of them at another."""
+"""Requests and what is bad of them, counted at two ports of a pod, or labelled in two ways."""
 
 import json
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from serin.domain.analysis.verdict import Verdict
+from serin.workbench.matrices import InvalidRecording
 from serin.workbench.recording import recording_of
 from serin.workbench.replay import Replay, replay
 from tests.unit.workbench.recordings import document
@@ -40,3 +41,36 @@ def test_while_the_port_that_tells_of_bad_is_silent_nothing_is_taken_for_good() 
     last = found.looks[-1]
     assert last.assessment.signals[0].canary.events == pytest.approx(75 * 19)
     assert (last.verdict, last.assessment.reason) == (Verdict.NO_DATA, "AwaitingTraffic")
+
+
+def labelled(told: dict[str, Any], requests: dict[str, str], bad: dict[str, str]) -> dict[str, Any]:
+    """The same, with further labels of the scraping."""
+    found: dict[str, Any] = json.loads(json.dumps(told))
+    for arm in ("stable", "canary"):
+        found[arm]["requests"]["result"][0]["metric"] |= requests
+        found[arm]["bad"]["result"][0]["metric"] |= bad
+    return found
+
+
+@pytest.mark.parametrize(
+    ("requests", "bad"),
+    [
+        ({"job": "a", "instance": "10.0.0.1:80"}, {}),
+        ({"job": "a", "instance": "10.0.0.1:80"}, {"job": "a"}),
+        ({"job": "a"}, {"job": "a", "prometheus": "b"}),
+        ({}, {"job": "a", "instance": "10.0.0.1:80"}),
+    ],
+)
+def test_labels_of_the_scraping_that_one_of_them_lacks_do_not_part_them(
+    requests: dict[str, str], bad: dict[str, str]
+) -> None:
+    failing = document(canary=(75, 15))
+
+    assert replayed(labelled(failing, requests, bad)).looks == replayed(failing).looks
+
+
+def test_what_another_job_has_scraped_is_not_left_out_in_silence() -> None:
+    with pytest.raises(
+        InvalidRecording, match=r"^canary.bad: pod is .new.; canary.requests has no series of .* job"
+    ):
+        recording_of(labelled(document(), {"job": "a"}, {"job": "b"}))
