@@ -351,3 +351,11 @@ def test_a_fifth_of_the_samples_spoilt_is_told() -> None:
     mixed = target(requests={100.0 + 10 * k: nan if k % 4 == 0 else k for k in range(36)})
 
     assert quality([mixed], 430.0) == (False, True)
+
+
+def test_what_falls_again_and_again_is_no_counter() -> None:
+    gauge = target(requests={100.0 + 10 * k: (7 * k) % 5 for k in range(36)})
+    restarted_twice = target(requests={100.0 + 10 * k: 3 * (k % 14) for k in range(36)})
+
+    assert quality([gauge], 430.0) == (False, True)
+    assert quality([restarted_twice], 430.0) == (False, False)

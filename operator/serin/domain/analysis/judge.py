@@ -116,8 +116,8 @@ def _arm_hold(sight: Sight, arm: Arm) -> Hold | None:
         often = f"{name} is scraped less than half as often as every {interval:g} s"
         return Hold(Reason.SCRAPES_MISSING, often)
     if sight.spoilt[arm]:
-        spoilt = f"more than a fifth of the samples of {name} are NaN or infinite"
-        return Hold(Reason.SAMPLES_SPOILT, spoilt)
+        spoilt = f"more than a fifth of the samples of {name} are no counter's"
+        return Hold(Reason.SAMPLES_SPOILT, f"{spoilt}: NaN, infinite, or lower than before")
     return None
 
 

@@ -35,6 +35,7 @@ class Target:
         self.first: float | None = None
         self.scrapes: list[float] = []
         self.spoilt: list[float] = []
+        """When a sample was no counter's, or less than the one before: often, that is no counter either."""
         self._feeds: dict[FeedKey, Feed] = {}
         self._active: FeedKey | None = None
         self._late = 0
@@ -191,6 +192,8 @@ class Target:
                 grown += value if self._born_at(t) else 0.0
             elif anew or value < known[1] or self._continuity.absent(known[0], t):
                 grown += value
+                if value < known[1]:
+                    self.spoilt.append(t)
             else:
                 grown += value - known[1]
             known, anew = (t, value), False
