@@ -106,7 +106,7 @@ BREAKS_A_RULE: dict[str, tuple[Object, str]] = {
         "spec.rollout.canary.steps[0].name: Invalid value: full cannot name a step",
     ),
     "one label for namespace and pod": (
-        model(prometheus={"labels": {"namespace": "pod"}}),
+        model(prometheus={"labels": {"pod": "namespace"}}),
         "spec.prometheus.labels: Invalid value: namespace and pod are two labels; name them differently",
     ),
     "half a pair of counters": (

@@ -68,6 +68,15 @@ async def test_counters_that_are_not_a_number_promote_nothing(ground: Ground) ->
 
 
 @side_by_side
+async def test_a_counter_that_has_become_a_gauge_promotes_nothing(ground: Ground) -> None:
+    async with on_trial(ground, "retyped", canary={"ailment": "retyped"}) as trial:
+        await trial.under_way()
+        await trial.held()
+
+    assert "SamplesSpoilt" in trial.said()
+
+
+@side_by_side
 async def test_a_hundred_thousand_series_promote_nothing(ground: Ground) -> None:
     async with on_trial(ground, "crowded", canary={"ailment": "crowded"}) as trial:
         await trial.under_way()

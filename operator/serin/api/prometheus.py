@@ -6,7 +6,7 @@ never says where credentials go.
 
 from typing import ClassVar
 
-from serin.api.spelling import HttpAddress, MetricLabel, Rule, Spelled
+from serin.api.spelling import HttpAddress, MetricLabel, NamespaceLabel, Rule, Spelled
 
 
 class LabelNames(Spelled):
@@ -20,9 +20,10 @@ class LabelNames(Spelled):
         ),
     )
 
-    namespace: MetricLabel = "namespace"
-    """The label that holds the pod's namespace; exported_namespace or kubernetes_namespace in some scrape
-    configurations."""
+    namespace: NamespaceLabel = "namespace"
+    """The label that holds the pod's namespace, such as exported_namespace or kubernetes_namespace in some
+    scrape configurations. What a ModelDeployment may read is told by it, so its name must end in namespace or
+    namespace_name: by any other label a namespace called prod could read all that is labelled env=prod."""
     pod: MetricLabel = "pod"
     """The label that holds the pod's name."""
 

@@ -95,6 +95,7 @@ _HOSTNAME = r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9
 _PATH = r"^/[-/_.~!$&'()*+,;=:@%a-zA-Z0-9]*$"
 _WORD = r"^[a-z0-9]([-a-z0-9_.]{0,61}[a-z0-9])?$"
 _METRIC_LABEL = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
+_NAMESPACE_LABEL = "^([a-zA-Z_][a-zA-Z0-9_]*_)?namespace(_name)?$"
 _HTTP_ADDRESS = r"^https?://[-.a-zA-Z0-9\[\]:]+(/[-/_.~a-zA-Z0-9]*)?$"
 _PROPER_NAME = r"^[A-Z][A-Za-z0-9]{0,31}$"
 
@@ -114,6 +115,7 @@ NEEDS: Final[dict[str, str]] = {
     _HOSTNAME: "need a DNS name, '*.' in front allowed",
     _PATH: "need a path that starts with '/'",
     _WORD: "need lower-case letters, digits, '-', '_' and '.', at most 63 characters",
+    _NAMESPACE_LABEL: "need a label whose name ends in namespace or namespace_name",
     _METRIC_LABEL: "need the name of a Prometheus label: letters, digits and '_', no digit in front",
     _HTTP_ADDRESS: "need an address such as http://prometheus.monitoring:9090, without user, '?' and '#'",
     _PROPER_NAME: "need letters and digits, starting with a capital, at most 32 characters",
@@ -134,6 +136,7 @@ Claim = Annotated[str, Field(max_length=1024, pattern=_CLAIM)]
 Hostname = Annotated[str, Field(max_length=253, pattern=_HOSTNAME)]
 UrlPath = Annotated[str, Field(max_length=1024, pattern=_PATH)]
 Word = Annotated[str, Field(max_length=63, pattern=_WORD)]
+NamespaceLabel = Annotated[str, Field(max_length=128, pattern=_NAMESPACE_LABEL)]
 MetricLabel = Annotated[str, Field(max_length=128, pattern=_METRIC_LABEL)]
 HttpAddress = Annotated[str, Field(max_length=512, pattern=_HTTP_ADDRESS)]
 ProperName = Annotated[str, Field(max_length=32, pattern=_PROPER_NAME)]

@@ -322,6 +322,12 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         "spec.prometheus.labels",
         "spec.prometheus.labels: namespace and pod are two labels; name them differently",
     ),
+    "a label that others may carry, too": (
+        raw(prometheus={"labels": {"namespace": "env"}}),
+        "spec.prometheus.labels.namespace",
+        'spec.prometheus.labels.namespace is "env"; need a label whose name ends in namespace or'
+        " namespace_name",
+    ),
     "an address that may hold a secret": (
         raw(prometheus={"address": "http://prometheus?token=x"}),
         "spec.prometheus.address",

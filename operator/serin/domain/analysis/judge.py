@@ -7,6 +7,7 @@ only when every signal is, at the step that is asked about (I5). The sentences a
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import isfinite
 from typing import Final
 
 from serin.domain.analysis import words
@@ -159,7 +160,8 @@ def _signal_hold(sight: Sight, signal: SignalPolicy) -> Hold | None:
     boundary = sight.boundary or 0.0
     if sight.warm_at is not None and sight.warm_at > boundary:
         left = sight.warm_at - boundary
-        return Hold(Reason.WARMING_UP, f"{request.canary} is warming up, {left:.0f} s to go")
+        how_long = f"{left:.0f} s to go" if isfinite(left) else "and no pod of it is Ready yet"
+        return Hold(Reason.WARMING_UP, f"{request.canary} is warming up, {how_long}")
     served = {cell.arm for cell in sight.heard if cell.signal == name and _counts_requests(cell)}
     silent = next((arm for arm in Arm if arm not in served), Arm.CANARY)
     return Hold(Reason.AWAITING_TRAFFIC, f"{name}: no counted request on {words.name(request, silent)} yet")
