@@ -14,6 +14,7 @@ from serin.domain.analysis.verdict import Assessment, Counts, SignalAssessment, 
 from serin.domain.names import Key
 from serin.runtime.gauges import FAMILIES, RolloutPage
 from serin.runtime.judging import Judging
+from serin.runtime.metered import QueryMeters
 from serin.runtime.telemetry import Telemetry
 
 REPOSITORY = Path(__file__).parents[3]
@@ -162,7 +163,9 @@ def test_page_shows_what_was_added_below_its_own() -> None:
 def in_code() -> set[str]:
     """Every metric of the operator's: of its registry, of the page, and of what is watched by name."""
     found = {one.name for one in FAMILIES}
-    for family in text_string_to_metric_families(Telemetry().page().decode()):
+    telemetry = Telemetry()
+    QueryMeters(telemetry.registry)
+    for family in text_string_to_metric_families(telemetry.page().decode()):
         found.add(family.name + ("_total" if family.type == "counter" else ""))
     for file in (REPOSITORY / "operator" / "serin").rglob("*.py"):
         found |= set(re.findall(r'\.watch\(\s*"(\w+)"', file.read_text(encoding="utf-8")))
