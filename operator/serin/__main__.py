@@ -17,10 +17,11 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from serin.api.crd import crd_yaml
-from serin.app import NotInstalled, RestartWanted, run
+from serin.app import NotInstalled, run
 from serin.catalogue.loader import BadCatalogueError
 from serin.kube.errors import KubeError
 from serin.prom.config import ConfigError
+from serin.runtime.missing import RestartWanted
 from serin.runtime.settings import Settings
 from serin.runtime.sweeper import StalledWatch
 from serin.runtime.telemetry import log_to

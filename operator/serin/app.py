@@ -1,46 +1,41 @@
-"""Wiring only: settings -> clients -> store -> queue -> reconciler -> kopf.
+"""Wiring only: settings -> clients -> store -> queue -> reconciler -> watches.
 
-What runs beside the watches (workers, sweeper, Events) is started before kopf, which takes every later
-task for its own; should one of them end, the process ends, and its restart costs no write (I8).
+Watches, store and sweeper run in every replica, so that one that waits is up to date when its turn comes;
+workers, Events and Prometheus are for the one that acts.
 """
 
 import asyncio
 import logging
+import signal
 import socket
 import time
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
-from math import nan
 from random import SystemRandom
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import aiohttp
-import kopf
 
 from serin.api.runtimes import catalogue_in
 from serin.catalogue.loader import Catalogue
 from serin.domain.names import Key
-from serin.domain.routers.choice import ROUTERS
-from serin.handlers import log_in, on_stop, register, settings_for
+from serin.handlers import Watches
 from serin.kube.access import login
 from serin.kube.client import KubeClient
-from serin.kube.errors import KubeError
 from serin.kube.events import EventRecorder
 from serin.kube.kinds import CHILDREN, MODEL_DEPLOYMENT, Kind
-from serin.prom.client import PrometheusClient
-from serin.prom.credentials import Credentials
-from serin.prom.endpoints import Endpoint
 from serin.reconciler import Reconciler
 from serin.runtime.gatekeeper import Gatekeeper
 from serin.runtime.gauges import RolloutPage
 from serin.runtime.guarding import Guarding
 from serin.runtime.inquiries import Inquiries
+from serin.runtime.judges import judged_by
 from serin.runtime.judging import Judging
 from serin.runtime.memory import collect_seldom
-from serin.runtime.metered import Metered, QueryMeters
-from serin.runtime.poller import Poller
+from serin.runtime.missing import missing_kinds
+from serin.runtime.parts import Parts
 from serin.runtime.probes import serving
 from serin.runtime.prometheuses import Prometheuses
 from serin.runtime.queue import WorkQueue
@@ -51,11 +46,9 @@ from serin.runtime.telemetry import Telemetry
 from serin.runtime.webhooks import Webhooks
 from serin.runtime.workers import Workers
 
-MISSING_KIND_SECONDS: Final = 20.0
-"""How often a kind is looked for that a ModelDeployment needs and the cluster does not have."""
 STOP_SECONDS: Final = 1.0
 """How long looks and Events under way may take to end. What is cut off is done again by the next start."""
-
+WATCHES: Final = "watches"
 ENDING: Final = ("workers", "events")
 """Parts that end by themselves once nothing more comes in."""
 
@@ -66,8 +59,20 @@ class NotInstalled(Exception):
     """The cluster lacks what the operator cannot run without."""
 
 
-class RestartWanted(Exception):
-    """A kind has appeared that is only watched if it is there at the start."""
+class Watching(Protocol):
+    """What brings the cluster's state into the store."""
+
+    async def run(self) -> None:
+        """Watch until told to stop. Raises what it cannot go on with."""
+        ...
+
+    def stop(self) -> None:
+        """Let `run` end."""
+        ...
+
+    def fault(self) -> str | None:
+        """What only a restart mends, in words; None while all is well."""
+        ...
 
 
 async def run(settings: Settings) -> None:
@@ -76,6 +81,7 @@ async def run(settings: Settings) -> None:
     Raises:
         NotInstalled: The CRD is missing.
         RestartWanted: Start again to watch a kind that has appeared.
+        StalledWatch: Start again, for a watch shows nothing any more.
         BadCatalogueError: A row of the catalogue cannot be used.
         ConfigError: What is said of Prometheus cannot be meant.
         KubeError: The API server could not be reached at the start.
@@ -135,20 +141,29 @@ class Operator:
             found=self._lost,
         )
         self._synced = False
-        self._stop = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
-        self._open = AsyncExitStack()
+        self._parts = Parts()
+        self._watching: Watching = Watches(
+            self._store,
+            self._queue,
+            kinds=kinds,
+            namespaces=settings.namespaces,
+            login=partial(login, settings.kubeconfig),
+            ended=self._parts.stopped.set,
+        )
 
     async def run(self) -> None:
         """Watch and work until a signal comes or a part ends."""
-        try:
-            await self._start()
-            await self._watch()
-        finally:
+        loop, parts = asyncio.get_running_loop(), self._parts
+        for sign in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(sign, parts.stopped.set)
+        async with AsyncExitStack() as opened:
+            await self._serve(opened)
+            parts.spawn(self._watching.run(), WATCHES)
+            parts.spawn(self._sweeper.run(self._settings.sweep_interval), "sweeper")
+            parts.spawn(self._lead(opened), "workers")
+            await parts.stopped.wait()
             await self._stop_working()
-        for task in self._tasks:
-            if not task.cancelled():
-                task.result()
+        parts.result()
 
     def _staffed(self) -> Workers:
         allowed = self._settings.webhook_allow
@@ -185,122 +200,57 @@ class Operator:
         for key in known:
             yield key, (self._store.model(key) or {}).get("status") or {}
 
-    async def _start(self) -> None:
+    async def _serve(self, opened: AsyncExitStack) -> None:
         settings = self._settings
         self._telemetry.watch("serin_queue_depth", "Keys that wait for a worker.", lambda: len(self._queue))
         self._telemetry.watch("serin_models", "ModelDeployments known.", lambda: len(self._store.keys()))
-        if settings.webhook_allow:
-            self._webhooks.session = await self._open.enter_async_context(aiohttp.ClientSession())
-            self._open.push_async_callback(self._webhooks.close)
-        if self._prometheuses.endpoints:
-            await self._open_prometheuses()
-        port = await self._open.enter_async_context(
-            serving(
-                self._telemetry,
-                alive=self._fault,
-                ready=self._awaited,
-                host=settings.host,
-                port=settings.http_port,
-            )
+        pages = serving(
+            self._telemetry,
+            alive=self._fault,
+            ready=self._awaited,
+            host=settings.host,
+            port=settings.http_port,
         )
+        port = await opened.enter_async_context(pages)
         logger.info("serving", extra={"port": port})
-        self._spawn(self._work(), "workers")
-        self._spawn(self._recorder.run(), "events")
-        self._spawn(self._sweeper.run(settings.sweep_interval), "sweeper")
-        self._spawn(self._missing_kinds(), "missing kinds")
 
-    async def _open_prometheuses(self) -> None:
-        """Judge and look at guards, by the samples there."""
-        session = await self._open.enter_async_context(aiohttp.ClientSession())
-        meters = QueryMeters(self._telemetry.registry)
-        clients = {
-            place.name: Metered(_client(session, place), place.name, meters)
-            for place in self._prometheuses.endpoints
-        }
-        poller = Poller(clients, on_assessment=self._judging.take, now=time.time)
-        self._judging.follower = poller
-        self._telemetry.watch("serin_followed", "Rollouts that are judged.", lambda: poller.followed)
-        self._telemetry.watch(
-            "serin_newest_boundary_age_seconds",
-            "Since the newest moment that was judged for any rollout; NaN where none is judged.",
-            lambda: nan if poller.newest_boundary is None else time.time() - poller.newest_boundary,
-        )
-        self._open.push_async_callback(poller.close)
-        self._guarding.prometheuses = clients
-        self._open.push_async_callback(self._guarding.close)
-
-    async def _watch(self) -> None:
-        registry = kopf.OperatorRegistry()
-        register(registry, self._store, self._queue, kinds=self._kinds)
-        log_in(registry, partial(login, self._settings.kubeconfig))
-        on_stop(registry, self._stop_working)
-        await kopf.operator(
-            registry=registry,
-            settings=settings_for(self._kinds),
-            stop_flag=self._stop,
-            clusterwide=not self._settings.namespaces,
-            namespaces=self._settings.namespaces,
-            standalone=True,
-        )
-
-    async def _stop_working(self) -> None:
-        """End our own parts; what is cut off is done again after the next start. May be repeated."""
-        self._queue.shut_down()
-        self._recorder.finish()
-        ending = [task for task in self._tasks if task.get_name() in ENDING]
-        if ending:
-            await asyncio.wait(ending, timeout=STOP_SECONDS)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._open.aclose()
-
-    def _spawn(self, part: Coroutine[None, None, None], name: str) -> None:
-        task = asyncio.create_task(part, name=name)
-        task.add_done_callback(lambda _: self._stop.set())
-        self._tasks.append(task)
-
-    async def _work(self) -> None:
+    async def _lead(self, opened: AsyncExitStack) -> None:
+        """Once all that exists has been seen, act on it."""
         await self._sweeper.synced()
         self._synced = True
         logger.info("synced", extra={"models": len(self._store.keys())})
+        await self._connect(opened)
+        self._parts.spawn(self._recorder.run(), "events")
+        self._parts.spawn(missing_kinds(self._kube, self._store, self._kinds), "missing kinds")
         await self._workers.run()
 
-    async def _missing_kinds(self) -> None:
-        """End when a kind is there that a ModelDeployment asks for. While none asks, no request is made."""
-        while True:
-            await asyncio.sleep(MISSING_KIND_SECONDS)
-            for kind in CHILDREN:
-                if kind not in self._kinds and self._asked_for(kind) and await self._appeared(kind):
-                    raise RestartWanted(f"the cluster has {kind.plural}.{kind.group} now")
+    async def _connect(self, opened: AsyncExitStack) -> None:
+        """Open the ways to what is asked beside the API server."""
+        if self._settings.webhook_allow:
+            self._webhooks.session = await opened.enter_async_context(aiohttp.ClientSession())
+            opened.push_async_callback(self._webhooks.close)
+        if self._prometheuses.endpoints:
+            judges = judged_by(self._prometheuses, self._judging, self._guarding, self._telemetry)
+            await opened.enter_async_context(judges)
 
-    def _asked_for(self, kind: Kind) -> bool:
-        known = self._store.keys()
-        models = [self._store.model(key) or {} for key in known]
-        asked = {model.get("spec", {}).get("traffic", {}).get("router") for model in models}
-        return any(ROUTERS[router].kind == kind.name for router in asked & ROUTERS.keys())
-
-    async def _appeared(self, kind: Kind) -> bool:
-        try:
-            return await self._kube.serves(kind.name)
-        except KubeError:
-            return False
+    async def _stop_working(self) -> None:
+        """End all parts; what is cut off is done again after the next start."""
+        self._queue.shut_down()
+        self._recorder.finish()
+        await self._parts.ended(ENDING, within=STOP_SECONDS)
+        await self._parts.cancelled(but=[WATCHES])
+        self._watching.stop()
+        await self._parts.ended([WATCHES], within=None)
 
     def _lost(self, key: Key, kind: str) -> None:
         self._telemetry.swept(kind)
         self._queue.add(key)
 
     def _fault(self) -> str | None:
-        ended = [task.get_name() for task in self._tasks if task.done()]
-        return f"ended: {', '.join(ended)}" if ended else self._workers.stuck()
+        return self._parts.fault() or self._workers.stuck() or self._watching.fault()
 
     def _awaited(self) -> str | None:
         return None if self._synced else "not everything that exists has been seen yet"
-
-
-def _client(session: aiohttp.ClientSession, place: Endpoint) -> PrometheusClient:
-    credentials = Credentials(place.access)
-    return PrometheusClient(session, place.url, credentials=credentials, timeout=place.timeout)
 
 
 def _now() -> datetime:

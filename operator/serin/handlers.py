@@ -1,11 +1,12 @@
-"""The only file that knows kopf's decorators: watches in, keys out.
+"""All that watches, and the only file that knows kopf: events in, keys out.
 
 Handlers store and enqueue, nothing else: kopf swallows what they raise and calls them for every event. It
-is used to watch, to log in and to shut down; its own bookkeeping is off (`settings_for`), so it writes
-nothing to any object.
+is used to watch and to log in; its own bookkeeping is off (`settings_for`), so it writes nothing to any
+object.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 import kopf
@@ -16,6 +17,53 @@ from serin.kube.kinds import MODEL_DEPLOYMENT, Kind
 from serin.runtime.queue import WorkQueue
 from serin.runtime.settings import CHILD_SETTLE_SECONDS
 from serin.runtime.store import Store
+
+
+class Watches:
+    """Watches everything that concerns ModelDeployments, and stores and enqueues what is seen.
+
+    Args:
+        kinds: Of the children; each costs one watch, or one per namespace.
+        namespaces: Where to look; empty for the whole cluster.
+        login: The way in, read anew whenever the server no longer knows the token.
+        ended: Called as soon as they end, however they do.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        queue: WorkQueue[Key],
+        *,
+        kinds: Sequence[Kind],
+        namespaces: Sequence[str],
+        login: Callable[[], Awaitable[Login]],
+        ended: Callable[[], None],
+    ) -> None:
+        self._kinds, self._namespaces = kinds, namespaces
+        self._stop = asyncio.Event()
+        self._registry = kopf.OperatorRegistry()
+        register(self._registry, store, queue, kinds=kinds)
+        log_in(self._registry, login)
+        on_stop(self._registry, ended)
+
+    async def run(self) -> None:
+        """Watch until told to stop, or until the process is asked to end by a signal."""
+        await kopf.operator(
+            registry=self._registry,
+            settings=settings_for(self._kinds),
+            stop_flag=self._stop,
+            clusterwide=not self._namespaces,
+            namespaces=self._namespaces,
+            standalone=True,
+        )
+
+    def stop(self) -> None:
+        """Let `run` end."""
+        self._stop.set()
+
+    def fault(self) -> str | None:
+        """What only a restart mends, in words; None while all is well."""
+        return None
 
 
 def register(
@@ -48,12 +96,12 @@ def log_in(registry: kopf.OperatorRegistry, login: Callable[[], Awaitable[Login]
         )
 
 
-def on_stop(registry: kopf.OperatorRegistry, stop: Callable[[], Awaitable[None]]) -> None:
-    """Have our own parts stopped while kopf stops, before it waits for tasks that it takes for its own."""
+def on_stop(registry: kopf.OperatorRegistry, ended: Callable[[], None]) -> None:
+    """Tell while kopf stops, before it waits for tasks that it takes for its own, as it takes later ones."""
 
     @kopf.on.cleanup(registry=registry)
     async def stopping(**_: Any) -> None:
-        await stop()
+        ended()
 
 
 def settings_for(kinds: Iterable[Kind]) -> kopf.OperatorSettings:
