@@ -62,6 +62,12 @@ def test_bad_requests_are_taken_from_among_all(matcher: Matcher, codes: list[str
         bad(("code", "=~", "5.*+")),
         bad(("code", "=~", "(5..")),
         bad(("code", "=~", "5..$")),
+        bad(("code", "=~", "(a*)*b")),
+        bad(("code", "=~", "(a|a)(a|a)b")),
+        bad(("code", "=~", "a?a?aa")),
+        bad(("code", "=~", ".*a.*a.*b")),
+        bad(("code", "=~", "5.*.+")),
+        bad(("code", "=~", "5*+")),
     ],
 )
 def test_what_is_not_among_them_or_could_mean_something_else_is_asked(question: Question) -> None:
