@@ -8,6 +8,10 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, Final
 
+from serin.api.quantities import canonical
+
+PORT: Final = "port"
+"""The one field of a template that is a number or text and no amount: 80 is a port, "80" the name of one."""
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "object": (Mapping,),
     "array": (list, tuple),
@@ -38,6 +42,11 @@ def without_defaults(template: Mapping[str, Any]) -> dict[str, Any]:
     return _bare(template, pod_template_schema())  # type: ignore[no-any-return]
 
 
+def with_plain_amounts(template: Mapping[str, Any]) -> dict[str, Any]:
+    """The template with each amount of a resource in its one spelling."""
+    return _plain(template, pod_template_schema(), "")  # type: ignore[no-any-return]
+
+
 def first_fault(template: Any) -> Fault | None:
     """The first field that the server would refuse for its name or type, in the order of the template."""
     return _fault(template, pod_template_schema(), "")
@@ -54,6 +63,17 @@ def _bare(value: Any, schema: Mapping[str, Any]) -> Any:
         }
     if isinstance(value, list | tuple):
         return [_bare(child, schema.get("items", {})) for child in value]
+    return value
+
+
+def _plain(value: Any, schema: Mapping[str, Any], field: str) -> Any:
+    if schema.get("x-kubernetes-int-or-string"):
+        return value if field == PORT else canonical(value)
+    if isinstance(value, Mapping):
+        fields, rest = schema.get("properties", {}), schema.get("additionalProperties", {})
+        return {name: _plain(child, fields.get(name, rest), name) for name, child in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(child, schema.get("items", {}), field) for child in value]
     return value
 
 

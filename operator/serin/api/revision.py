@@ -1,8 +1,8 @@
 """The identity of a revision: a hash over what the user asked for, not over what it was rendered to (I14).
 
-Two spellings of one wish have one hash: a field that is left out equals the same field with its default. So
-the defaults of hashed fields are part of the API and never change within a version; a golden file guards
-them.
+Two spellings of one wish have one hash: a field that is left out equals the same field with its default, and
+amounts are compared in one spelling. So the defaults of hashed fields are part of the API and never change
+within a version; a golden file guards them.
 """
 
 import hashlib
@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from serin.api.model import Spec
-from serin.api.podtemplate import without_defaults
+from serin.api.podtemplate import with_plain_amounts, without_defaults
+from serin.api.quantities import plain_resources
 from serin.domain.intent import RevisionIntent
 from serin.domain.names import RevisionHash
 
@@ -28,8 +29,8 @@ def revision_of(spec: Spec, *, model_name: str, runtime: str) -> RevisionIntent:
             "name": model_name,
             "uri": spec.model.uri,
             "runtime": runtime,
-            "resources": resources,
-            "template": template,
+            "resources": plain_resources(resources),
+            "template": with_plain_amounts(template),
         }
     )
     return RevisionIntent(

@@ -76,6 +76,50 @@ def test_template_with_the_servers_defaults_is_the_same_wish() -> None:
     assert revision(template=written).hash == revision(template=stored).hash
 
 
+SPELLINGS: tuple[tuple[int | str, ...], ...] = (
+    (1, "1", "1000m", "1.0", "+1", "1e0", "1.", "0.001k"),
+    (2000, "2k", "2e3", "2E3"),
+    ("500m", "0.5", ".5", "500000u"),
+    ("4Gi", "4096Mi", "4194304Ki"),
+    ("1536Mi", "1.5Gi"),
+    ("4G", "4000M", 4_000_000_000),
+    (0, "0", "0Gi", "-0"),
+)
+
+
+@pytest.mark.parametrize("spellings", SPELLINGS, ids=lambda one: str(one[0]))
+def test_one_amount_has_one_hash_however_it_is_written(spellings: tuple[int | str, ...]) -> None:
+    def in_template(amount: int | str) -> dict[str, Any]:
+        container = {"name": "model", "image": "i", "resources": {"requests": {"cpu": amount}}}
+        return {"spec": {"containers": [container], "volumes": [volume(amount)]}}
+
+    def volume(amount: int | str) -> dict[str, Any]:
+        return {"name": "tmp", "emptyDir": {"sizeLimit": amount}}
+
+    by_field = {revision(resources={"limits": {"cpu": amount}}).hash for amount in spellings}
+    by_template = {revision(template=in_template(amount)).hash for amount in spellings}
+
+    assert (len(by_field), len(by_template)) == (1, 1)
+
+
+def test_other_amounts_have_other_hashes() -> None:
+    hashes = {revision(resources={"limits": {"cpu": one[0]}}).hash for one in SPELLINGS}
+
+    assert len(hashes) == len(SPELLINGS)
+
+
+def test_amounts_are_rendered_as_they_were_written() -> None:
+    assert revision(resources={"limits": {"cpu": "1000m"}}).resources == {"limits": {"cpu": "1000m"}}
+
+
+def test_port_and_its_name_are_two_wishes() -> None:
+    def probed(port: int | str) -> dict[str, Any]:
+        probe = {"httpGet": {"port": port}}
+        return {"spec": {"containers": [{"name": "model", "image": "i", "readinessProbe": probe}]}}
+
+    assert revision(template=probed(80)).hash != revision(template=probed("80")).hash
+
+
 @settings(deadline=None)
 @given(labels=st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=5), data=st.data())
 def test_order_of_keys_says_nothing(labels: dict[str, str], data: st.DataObject) -> None:
