@@ -147,9 +147,9 @@ def _weights(rules: Any) -> Mapping[str, int]:
 
 def _endpoint_slice(obj: Object, _: bool) -> SliceView | None:
     # The controller copies the Service's labels: the root Service's slices carry no revision, and those of a
-    # Service that was copied from ours carry ours, though its endpoints may be ready by another rule.
-    service = _labels(obj).get(SERVICE_LABEL)
-    if not (revision := _named_revision(obj, service) if service else _revision(obj)):
+    # Service that was copied from ours carry ours, though its endpoints may be ready by another rule. Without
+    # the name of a Service nobody routes to them.
+    if not (revision := _named_revision(obj, _labels(obj).get(SERVICE_LABEL, ""))):
         return None
     return SliceView(
         revision,

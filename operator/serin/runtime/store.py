@@ -70,6 +70,12 @@ class Store:
             return None
         if event["type"] == "DELETED":
             return self._remove_child(key, kind, metadata["name"], metadata["uid"], at=_version(metadata))
+        if before := self._home_before(key, kind, metadata):
+            if self._children[before][kind, metadata["name"]].version >= _version(metadata):
+                return None
+            del self._children[before][kind, metadata["name"]]
+            self._take_in(key, kind, obj, written=False)
+            return before
         return key if self._take_in(key, kind, obj, written=False) else None
 
     def remember(self, kind: str, obj: Object) -> None:
@@ -132,6 +138,20 @@ class Store:
         for key, children in self._children.items():
             if key.namespace == namespace and (kind, name) in children:
                 return self._remove_child(key, kind, name, uid)
+        return None
+
+    def _home_before(self, key: Key, kind: str, metadata: Mapping[str, Any]) -> Key | None:
+        """Whose an object was that somebody has labelled as another model's; the name of a child tells it."""
+        name = metadata["name"]
+        if (kind, name) in self._children.get(key, {}):
+            return None
+        owner = name
+        while owner:
+            before = Key(key.namespace, owner)
+            known = self._children.get(before, {}).get((kind, name))
+            if before != key and known is not None and known.uid == metadata["uid"]:
+                return before
+            owner = owner.rpartition("-")[0]
         return None
 
     def _take_in(self, key: Key, kind: str, obj: Object, *, written: bool) -> bool:

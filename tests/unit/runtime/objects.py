@@ -79,7 +79,11 @@ def endpoints(*pods: str, ready: bool | None = True, **changes: Any) -> Object:
         }
         for number, pod in enumerate(pods)
     ]
-    return child("EndpointSlice", **{"name": "fraud-r1-abc", **changes}, endpoints=rows)
+    made = child("EndpointSlice", **{"name": "fraud-r1-abc", **changes}, endpoints=rows)
+    labels = made["metadata"]["labels"]
+    revision = labels.get("serin.dev/revision")
+    labels.setdefault("kubernetes.io/service-name", f"fraud-{revision}" if revision else "fraud")
+    return made
 
 
 def pod(*, name: str = "fraud-r1-x-y", status: Mapping[str, Any] | None = None, **changes: Any) -> Object:

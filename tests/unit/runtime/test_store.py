@@ -230,6 +230,35 @@ def test_endpoints_of_a_copied_service_are_not_the_revisions(store: Store) -> No
     assert store.observed(FRAUD).ready_endpoints == {R1: 1}
 
 
+def test_endpoints_of_no_service_are_nobodys(store: Store) -> None:
+    adrift = endpoints("p1")
+    del adrift["metadata"]["labels"]["kubernetes.io/service-name"]
+
+    assert store.observe("EndpointSlice", seen(adrift)) is None
+    assert store.observed(FRAUD).ready_endpoints == {}
+
+
+STOLEN = {"labels": {"serin.dev/model": "other", "serin.dev/revision": "r1"}}
+
+
+def test_a_child_labelled_as_another_models_is_missed_by_its_own(store: Store) -> None:
+    store.observe("Deployment", seen(deployment()))
+
+    assert store.observe("Deployment", seen(deployment(version=30, metadata=STOLEN))) == FRAUD
+    assert store.observed(FRAUD).workloads == {}
+    assert store.observed(Key("ml", "other")).workloads == {}
+
+
+def test_a_late_word_of_the_theft_takes_nothing_away_again(store: Store) -> None:
+    store.observe("Deployment", seen(deployment()))
+    store.remember("Deployment", deployment(version=31))
+
+    stolen = deployment(version=30, metadata={**STOLEN, "resourceVersion": "30"})
+    assert store.observe("Deployment", seen(stolen)) is None
+
+    assert store.observed(FRAUD).workloads.keys() == {R1}
+
+
 def test_what_carries_an_empty_label_is_known_by_name(store: Store) -> None:
     store.observe("Pod", seen(pod(name="stray", metadata={"labels": {"serin.dev/model": ""}})))
 
