@@ -53,6 +53,10 @@ class ApiServer:
     def address(self) -> str:
         return f"https://{self.host}:{self.port}"
 
+    async def start(self) -> None:
+        """Start it again after `process.kill()`: the same address, certificate and data."""
+        await self.process.__aenter__()
+
 
 @asynccontextmanager
 async def api_server(binaries: Binaries, folder: Path) -> AsyncIterator[ApiServer]:

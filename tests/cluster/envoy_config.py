@@ -139,6 +139,7 @@ def _socket(endpoint: Endpoint) -> Json:
 def _access_log(path: Path) -> Json:
     fields = {
         "at": "%START_TIME%",
+        "host": "%REQ(:AUTHORITY)%",
         "status": "%RESPONSE_CODE%",
         "flags": "%RESPONSE_FLAGS%",
         "details": "%RESPONSE_CODE_DETAILS%",

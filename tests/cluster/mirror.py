@@ -48,7 +48,8 @@ async def changes(
         except (aiohttp.ClientError, OSError, TimeoutError):
             await asyncio.sleep(RETRY_SECONDS)
         except ApiError as error:
-            if error.code < 500:
+            # A server that has just started puts lists off with 429.
+            if error.code < 500 and error.code != 429:
                 raise
             await asyncio.sleep(RETRY_SECONDS)
 

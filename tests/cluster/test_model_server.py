@@ -57,6 +57,20 @@ async def test_requests_are_counted_as_mlserver_counts_them(
     assert not [line for line in lines if "_created" in line]
 
 
+async def test_a_stream_that_has_begun_is_finished_after_sigterm(
+    http: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    async with LocalServer("v1", tmp_path) as server:
+        asked = {"parameters": {"seconds": 1.0, "every": 0.1}}
+        async with http.post(f"{server.url}/v2/models/iris/generate_stream", json=asked) as answer:
+            server.program.send(signal.SIGTERM)
+            lines = (await answer.read()).splitlines()
+        assert await server.program.wait() == 0
+
+    assert lines[0] == b'data: {"token": 0}'
+    assert [line for line in lines if line][-2:] == [b'data: {"token": 9}', b"data: [DONE]"]
+
+
 async def test_a_model_is_not_ready_while_it_loads(http: aiohttp.ClientSession, tmp_path: Path) -> None:
     async with LocalServer("v1", tmp_path, load_seconds=0.5) as server:
         assert await status(http, server, "/v2/health/live") == 200

@@ -2,7 +2,7 @@
 
 One watch for each kind; versions arrive on different connections, so they are put in order by resourceVersion
 (one etcd numbers all kinds together) before they are judged. `verdict` first waits until every watch has
-delivered what the server has.
+delivered what the server has. A watch over restarts of the server is `patient`: it then counts its gaps.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from tests.cluster.api import Api, ApiError
+from tests.cluster.mirror import changes
 from tests.cluster.resources import (
     CONTROLLER_REVISIONS,
     DEPLOYMENTS,
@@ -47,11 +48,17 @@ class Watcher:
     """Watches one namespace: `async with Watcher(api, namespace) as watcher`, and at the end `verdict`.
 
     Raises what a watch raised, and Gap where versions may have been missed: then nothing is proved.
+
+    Args:
+        patient: Go on after a loss of the server, with `gaps` counted: what was written in the last moment
+            before one may have been missed, all else is seen.
     """
 
-    def __init__(self, api: Api, namespace: str) -> None:
-        self._api, self._namespace = api, namespace
-        self._seen: dict[tuple[str, int], Seen] = {}
+    def __init__(self, api: Api, namespace: str, *, patient: bool = False) -> None:
+        self._api, self._namespace, self._patient = api, namespace, patient
+        self.gaps = 0
+        self._seen: dict[tuple[str, float], Seen] = {}
+        self._latest = 0
         self._kinds = dict(KINDS)
         self._live: dict[str, dict[str, int]] = {kind: {} for kind in KINDS}
         self._synced: set[str] = set()
@@ -143,17 +150,23 @@ class Watcher:
         return self._synced == set(self._kinds)
 
     async def _follow(self, kind: str, resource: Resource) -> None:
-        async for change in self._api.watch(resource, self._namespace):
+        watch = changes if self._patient else Api.watch
+        async for change in watch(self._api, resource, self._namespace):
             if change.type == "SYNCED":
-                if kind in self._synced:
+                if kind in self._synced and not self._patient:
                     raise Gap(f"the watch of {resource} in {self._namespace}")
+                self.gaps += kind in self._synced
                 self._synced.add(kind)
                 continue
             # Lists leave the kind of their items out.
             body: Object = {**change.object, "kind": kind}
             meta, gone = body["metadata"], change.type == "DELETED"
             version = int(meta["resourceVersion"])
-            self._seen.setdefault((kind, version), Seen(at=time.time(), object=body, deleted=gone))
+            # An end that fell into a gap is told with the last version; it comes after all that was seen.
+            known = gone and self._live[kind].get(meta["uid"]) == version
+            self._latest = max(self._latest, version)
+            place = self._latest + 0.5 if known else version
+            self._seen.setdefault((kind, place), Seen(at=time.time(), object=body, deleted=gone))
             if gone:
                 self._live[kind].pop(meta["uid"], None)
             else:

@@ -24,6 +24,7 @@ from prometheus_client import disable_created_metrics
 
 from tests.cluster.servers.behaviour import Behaviour, behaviour_of
 from tests.cluster.servers.metrics import APP, Inference, Metrics, RequestLog
+from tests.cluster.servers.tokens import Tokens, send
 
 KEPT_ALIVE_SECONDS = 5.0
 """As uvicorn, and so MLServer: an idle connection is closed after this."""
@@ -46,6 +47,8 @@ class Answer:
     status: int
     body: bytes = b""
     content_type: str = "application/json"
+    tokens: Tokens | None = None
+    """Follow in chunks instead of the body."""
 
 
 class ModelServer:
@@ -92,8 +95,11 @@ class ModelServer:
                 while request := await self._next_request(reader, writer):
                     self._busy += 1
                     try:
-                        self._send(writer, request, await answer(request))
+                        answered = await answer(request)
+                        self._send(writer, request, answered)
                         await writer.drain()
+                        if answered.tokens is not None:
+                            await send(writer, answered.tokens)
                     finally:
                         self._busy -= 1
                         if self._stopping.is_set() and not self._busy:
@@ -127,7 +133,7 @@ class ModelServer:
         headers = [
             f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}",
             f"content-type: {answer.content_type}",
-            f"content-length: {len(answer.body)}",
+            "transfer-encoding: chunked" if answer.tokens else f"content-length: {len(answer.body)}",
             f"x-revision: {os.environ.get('REVISION', self._version)}",
             f"x-served-by: {self._pod}",
         ]
@@ -153,14 +159,18 @@ class ModelServer:
                 self._behaviour = replace(self._behaviour, **json.loads(request.body))
                 return Answer(200)
         found = ROUTES.fullmatch(request.path)
-        if found is None or (request.method == "POST") != (found["verb"] == "infer"):
+        if found is None or (request.method == "POST") != (found["verb"] != "ready"):
             return Answer(404, b'{"detail":"Not Found"}')
         self._metrics.in_progress.labels(request.method, APP).inc()
         begin = time.perf_counter()
         try:
-            answer = await (
-                self._infer(found) if found["verb"] == "infer" else self._model_ready(found["model"])
-            )
+            match found["verb"]:
+                case "infer":
+                    answer = await self._infer(found)
+                case "generate_stream":
+                    answer = self._stream(found["model"], request.body)
+                case _:
+                    answer = await self._model_ready(found["model"])
         finally:
             self._metrics.in_progress.labels(request.method, APP).dec()
         version = "/versions/{model_version}" if found["version"] else ""
@@ -173,6 +183,12 @@ class ModelServer:
         if model != self._name:
             return _error(404, f"Model {model} not found")
         return Answer(200 if self._ready else 400)
+
+    def _stream(self, model: str, body: bytes) -> Answer:
+        """As vLLM, TGI and KServe stream; what is counted is the request, when its answer begins."""
+        if model != self._name or not self._loaded:
+            return _error(404 if model != self._name else 400, f"Model {model} is not there")
+        return Answer(200, content_type="text/event-stream", tokens=Tokens.asked(body))
 
     async def _infer(self, found: re.Match[str]) -> Answer:
         """Nothing is awaited from the end of the work until all has been counted and logged: a scrape sees
@@ -238,7 +254,9 @@ class ModelServer:
         return now.ready and (self._loaded or now.early) and not flapped
 
 
-ROUTES = re.compile(r"/v2/models/(?P<model>[^/]+)(/versions/(?P<version>[^/]+))?/(?P<verb>infer|ready)")
+ROUTES = re.compile(
+    r"/v2/models/(?P<model>[^/]+)(/versions/(?P<version>[^/]+))?/(?P<verb>infer|generate_stream|ready)"
+)
 
 
 def _error(status: int, text: str) -> Answer:
