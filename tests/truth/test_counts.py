@@ -66,7 +66,7 @@ def test_only_what_followed_the_last_scrape_of_a_process_is_lost(played: Played,
         seen = sum(pod.seen(signal["name"]) for pod in pods)
         assert signal["canary"]["bad"] == exactly(seen, abs=1e-6)
     lost = sum(pod.logged("requests") - pod.seen("requests") for pod in pods)
-    assert 0 < lost < sum(pod.logged("requests") for pod in pods) / 10
+    assert 0 <= lost < sum(pod.logged("requests") for pod in pods) / 10
 
 
 def test_what_two_jobs_scrape_is_counted_once(played: Played) -> None:
