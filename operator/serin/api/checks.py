@@ -45,8 +45,9 @@ class Guard(Spelled):
     """Shown in status and Events."""
     query: Annotated[str, Field(min_length=1, max_length=LONGEST_QUERY)]
     """PromQL that yields the number itself (not a comparison, which yields nothing while all is well). Every
-    selector is held to the namespace of the ModelDeployment. $canary and $stable in label values stand for
-    the names of the two revisions' pods, as in pod=~"$canary". No series, or NaN, is no information."""
+    selector names its metric, and is held to the namespace of the ModelDeployment; a range is a day at most.
+    $canary and $stable in label values stand for the names of the two revisions' pods, as in
+    pod=~"$canary". No series, or NaN, is no information."""
     maximum: Number | None = Field(default=None, alias="max")
     """A number above this is a failure; of several series one is enough."""
     minimum: Number | None = Field(default=None, alias="min")

@@ -2,7 +2,8 @@
 
 Every selector gets the namespace among its matchers, so that whatever functions and operators do with it,
 what they are given comes from there. What this module does not know how to write is refused: a query that
-Prometheus reads otherwise than this parser would otherwise read what belongs to others.
+Prometheus reads otherwise than this parser would otherwise read what belongs to others. So is one that would
+take Prometheus from others by its cost: how far it reaches back, how often, and in how many places.
 """
 
 import json
@@ -10,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from math import ceil
 from typing import Final
 
 import promql_parser as promql
@@ -17,6 +19,14 @@ import promql_parser as promql
 LONGEST_QUERY: Final = 1024
 DEEPEST: Final = 64
 """Parts within parts; what is nested deeper is no query of a person's, and would exhaust the stack."""
+LONGEST_RANGE: Final = timedelta(days=1)
+"""Of a range or subquery. A guard is about now; `offset`, which costs nothing, leads to what was a week ago."""
+MOST_SAMPLES: Final = 100_000
+"""Read for each series, all selectors and all steps of subqueries together: a day by the minute of five
+minutes each, three times over."""
+SPACING: Final = timedelta(seconds=15)
+"""Between samples, and between steps that the query does not space itself: what most Prometheuses have."""
+MOST_SELECTORS: Final = 32
 
 _FUNCTIONS: Final = """
     abs absent absent_over_time acos acosh asin asinh atan atanh avg_over_time ceil changes clamp clamp_max
@@ -42,6 +52,7 @@ _SIDES: Final = {
     "VectorMatchCardinality.OneToMany": "group_right",
 }
 _LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_METRICS: Final = re.compile(r"[a-zA-Z0-9_:|]+")
 _PLACEHOLDER: Final = re.compile(r"\$([a-zA-Z_]+)")
 
 
@@ -99,6 +110,9 @@ class _Writer:
     def __init__(self, place: Place) -> None:
         self._place = place
         self._depth = 0
+        self._steps = 1
+        self._selectors = 0
+        self._samples = 0
         self._kinds: Mapping[str, Callable[..., str]] = {
             "AggregateExpr": self._aggregate,
             "BinaryExpr": self._binary,
@@ -146,7 +160,7 @@ class _Writer:
 
     def _matrix(self, node: promql.MatrixSelector) -> str:
         selector = node.vector_selector
-        return f"{self._selected(selector)}[{_duration(node.range)}]{_shift(selector)}"
+        return f"{self._selected(selector, _reach(node.range))}[{_duration(node.range)}]{_shift(selector)}"
 
     def _number(self, node: promql.NumberLiteral) -> str:
         return repr(float(node.val)).replace("inf", "Inf").replace("nan", "NaN")
@@ -161,7 +175,10 @@ class _Writer:
         if node.range is None:
             raise NotConfinable("a subquery needs a range")
         step = "" if node.step is None else _duration(node.step)
-        return f"({self.written(node.expr)})[{_duration(node.range)}:{step}]{_shift(node)}"
+        steps, self._steps = self._steps, self._steps * _times(_reach(node.range), node.step or SPACING)
+        inside = self.written(node.expr)
+        self._steps = steps
+        return f"({inside})[{_duration(node.range)}:{step}]{_shift(node)}"
 
     def _unary(self, node: promql.UnaryExpr) -> str:
         return f"-({self.written(node.expr)})"
@@ -169,13 +186,26 @@ class _Writer:
     def _vector(self, node: promql.VectorSelector) -> str:
         return f"{self._selected(node)}{_shift(node)}"
 
-    def _selected(self, node: promql.VectorSelector) -> str:
+    def _selected(self, node: promql.VectorSelector, reach: timedelta = SPACING) -> str:
         if node.matchers.or_matchers:
             raise NotConfinable("matchers are joined by 'or'; name one set, with =~ where values vary")
+        if not _named(node):
+            raise NotConfinable('a selector names its metric, or several as in {__name__=~"a|b"}')
+        self._count(reach)
         matchers = [("__name__", "=", node.name)] if node.name is not None else []
         matchers += [self._matcher(one) for one in node.matchers.matchers]
         matchers.append((self._place.label, "=", self._place.namespace))
         return f"{{{','.join(f'{_name(label)}{how}{_quoted(value)}' for label, how, value in matchers)}}}"
+
+    def _count(self, reach: timedelta) -> None:
+        """Add up what a selector costs."""
+        self._selectors += 1
+        self._samples += self._steps * _times(reach, SPACING)
+        if self._selectors > MOST_SELECTORS:
+            raise NotConfinable(f"it has more than {MOST_SELECTORS} selectors")
+        if self._samples > MOST_SAMPLES:
+            need = "shorten a range, or lengthen a subquery's step"
+            raise NotConfinable(f"it reads more than {MOST_SAMPLES} samples of a series; {need}")
 
     def _matcher(self, one: promql.Matcher) -> tuple[str, str, str]:
         how, place = _MATCHES[str(one.op)], self._place
@@ -215,6 +245,30 @@ def _shift(node: promql.VectorSelector | promql.SubqueryExpr) -> str:
     if node.at is not None:
         raise NotConfinable("@ pins a moment, and a guard is about now; leave it out")
     return "" if node.offset is None else f" offset {_duration(node.offset)}"
+
+
+def _named(node: promql.VectorSelector) -> bool:
+    """Whether metrics are named: all those of a namespace are too many to look through."""
+    return bool(node.name) or any(
+        one.name == "__name__"
+        and (
+            (_MATCHES[str(one.op)] == "=" and one.value)
+            or (_MATCHES[str(one.op)] == "=~" and _METRICS.fullmatch(one.value))
+        )
+        for one in node.matchers.matchers
+    )
+
+
+def _reach(length: timedelta) -> timedelta:
+    if length > LONGEST_RANGE:
+        raise NotConfinable(f"a range is at most {LONGEST_RANGE.days}d; for an earlier time use offset")
+    return length
+
+
+def _times(length: timedelta, step: timedelta) -> int:
+    if step <= timedelta(0):
+        raise NotConfinable("a subquery's step is more than 0")
+    return max(1, ceil(length / step))
 
 
 def _duration(length: timedelta) -> str:
