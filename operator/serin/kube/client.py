@@ -1,40 +1,26 @@
 """The API server as Serin uses it: applies, status patches, deletes, and lists of names.
 
-Bodies and answers are plain dicts; the client library gives transport and authentication, its models are not
-built. A request is repeated here only if it certainly was never sent. Everything else is the work queue's to
-repeat, because between two attempts the decision may change.
+Bodies and answers are plain dicts; `transport` sends them. Nothing is repeated here whose outcome is unknown:
+that is the work queue's to repeat, because between two attempts the decision may change.
 """
 
-import asyncio
-import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-import aiohttp
-from kubernetes.aio.client.api_client import ApiClient
-
 from serin.domain.names import FIELD_MANAGER, MODEL_LABEL, Key
-from serin.kube.access import configuration
-from serin.kube.errors import KubeError, NotFound, Request, refusal, unanswered
+from serin.kube.errors import NotFound, Request
 from serin.kube.fences import Fence
 from serin.kube.kinds import EVENT, KINDS, MODEL_DEPLOYMENT
+from serin.kube.licence import Licence
 from serin.kube.merge import merge_patch
-
-CONNECT_RETRIES: Final = (0.1, 0.4, 1.0)
-"""Seconds before each new attempt to connect. Short: the key waits in the queue for longer outages."""
-TIMEOUT: Final = aiohttp.ClientTimeout(total=30, sock_connect=5)
+from serin.kube.transport import JSON, Told, Transport
 
 APPLY: Final = "application/apply-patch+yaml"
 MERGE: Final = "application/merge-patch+json"
-JSON: Final = "application/json"
 METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
-
-
-Told = Callable[[Request, KubeError | None], None]
-"""Called after each request, with the error it is about to raise, if any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +42,19 @@ class Listing:
 
 
 class KubeClient:
-    """One connection pool to one API server. What goes wrong on the way is raised as `KubeError`."""
+    """What Serin does to models and their children. What goes wrong on the way is raised as `KubeError`."""
 
-    def __init__(self, api: ApiClient, *, told: Told | None = None) -> None:
-        self._api = api
-        self._told = told
-        self._api.user_agent = FIELD_MANAGER
+    def __init__(self, transport: Transport) -> None:
+        self._send = transport.send
 
     @classmethod
     @asynccontextmanager
     async def connected(
-        cls, kubeconfig: Path | None = None, *, told: Told | None = None
+        cls, kubeconfig: Path | None = None, *, told: Told | None = None, licence: Licence | None = None
     ) -> AsyncIterator[Self]:
-        """A client that is closed when the block is left; `told` hears of every request's outcome."""
-        async with ApiClient(configuration=await configuration(kubeconfig)) as api:
-            yield cls(api, told=told)
+        """A client that is closed when the block is left; `told` and `licence` as `Transport` has them."""
+        async with Transport.connected(kubeconfig, told=told, licence=licence) as transport:
+            yield cls(transport)
 
     async def apply(self, manifest: Mapping[str, Any], *, fence: Fence) -> dict[str, Any]:
         """Make the fields of the manifest so, and return the whole object. May be repeated.
@@ -171,80 +155,6 @@ class KubeClient:
             content_type=JSON,
             body=event,
         )
-
-    async def _send(
-        self,
-        request: Request,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        content_type: str | None = None,
-        accept: str = JSON,
-        body: Mapping[str, Any] | None = None,
-    ) -> dict[str, Any]:
-        headers = {"Accept": accept} | ({"Content-Type": content_type} if content_type else {})
-        try:
-            answer = await self._answer(request, method, path, query or {}, headers, body)
-        except KubeError as error:
-            self._tell(request, error)
-            raise
-        self._tell(request, None)
-        return answer
-
-    def _tell(self, request: Request, error: KubeError | None) -> None:
-        if self._told is not None:
-            self._told(request, error)
-
-    async def _answer(
-        self,
-        request: Request,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        headers: Mapping[str, str],
-        body: Mapping[str, Any] | None,
-    ) -> dict[str, Any]:
-        try:
-            status, answered, data = await self._attempts(method, path, query, headers, body)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise unanswered(request, error) from error
-        if not 200 <= status < 300:
-            raise refusal(request, status, answered, data)
-        try:
-            answer: dict[str, Any] = json.loads(data)
-        except ValueError as error:
-            # A proxy's page, or an answer cut in the middle: the server may well have acted.
-            raise unanswered(request, error) from error
-        return answer
-
-    async def _attempts(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        headers: Mapping[str, str],
-        body: Mapping[str, Any] | None,
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        for pause in (*CONNECT_RETRIES, None):
-            call = await self._api.param_serialize(
-                method,
-                path,
-                query_params=list(query.items()),
-                header_params=dict(headers),
-                body=body,
-                auth_settings=["BearerToken"],
-            )
-            try:
-                response = await self._api.call_api(*call, _request_timeout=TIMEOUT)
-                data = await response.read()  # type: ignore[no-untyped-call]
-                return response.status, response.headers, data
-            except aiohttp.ClientConnectorError:
-                # No connection, so nothing was sent: the one failure after which a repeat is harmless.
-                if pause is None:
-                    raise
-            await asyncio.sleep(pause)
-        raise AssertionError("the last attempt returns or raises")
 
 
 def _named(metadata: Mapping[str, Any]) -> Named:

@@ -6,6 +6,7 @@
     ├── Invalid       the server refuses the content: no retry helps
     ├── Forbidden     the rights are missing
     ├── Throttled     the server asks for a pause and has done nothing
+    ├── NotLeading    nothing was sent: another replica may act by now
     └── Unavailable   no usable answer: the write may or may not have happened
 
 The request is attached in `refusal` and `unanswered`, nowhere else.
@@ -76,6 +77,10 @@ class Throttled(KubeError):
     def __init__(self, request: Request, detail: str, *, retry_after: float) -> None:
         super().__init__(request, detail, status=429)
         self.retry_after = retry_after
+
+
+class NotLeading(KubeError):
+    """Nothing was sent, because the lease may have run out; another replica may act by now (I12)."""
 
 
 class Unavailable(KubeError):

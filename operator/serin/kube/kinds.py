@@ -63,10 +63,12 @@ JOB: Final = Kind(name="Job", group="batch", version="v1", plural="jobs")
 CRON_JOB: Final = Kind(name="CronJob", group="batch", version="v1", plural="cronjobs", labelled=False)
 """Read only, and only by name: what a gate's Job is made from."""
 EVENT: Final = Kind(name="Event", group="", version="v1", plural="events", labelled=False)
+LEASE: Final = Kind(name="Lease", group="coordination.k8s.io", version="v1", plural="leases", labelled=False)
+"""Tells which replica of the operator acts."""
 
 CHILDREN: Final = (CONTROLLER_REVISION, DEPLOYMENT, SERVICE, ENDPOINT_SLICE, POD, JOB, HTTP_ROUTE)
 """What is watched for a ModelDeployment, found by its `serin.dev/model` label."""
 
 KINDS: Final[Mapping[str, Kind]] = {
-    kind.name: kind for kind in (MODEL_DEPLOYMENT, *CHILDREN, CRON_JOB, EVENT)
+    kind.name: kind for kind in (MODEL_DEPLOYMENT, *CHILDREN, CRON_JOB, EVENT, LEASE)
 }

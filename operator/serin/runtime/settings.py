@@ -1,12 +1,42 @@
 """How this process was asked to run: one frozen value, made from the command line and passed down."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 CHILD_SETTLE_SECONDS: Final = 0.2
 """How long a child's change waits for more of them. A Deployment's status moves four times a scale; without
 this each move would be a look, and each look perhaps a status write."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseTimes:
+    """How the replica that acts holds on to its right; all in seconds, and as client-go has them.
+
+    Attributes:
+        duration: How long the others wait after its last renewal before one of them takes over.
+        renew_deadline: How long after its last renewal it stops by itself. What it has sent by then has the
+            rest of the duration to end.
+        retry_period: How often it renews.
+    """
+
+    duration: float = 15.0
+    renew_deadline: float = 10.0
+    retry_period: float = 2.0
+
+    def __post_init__(self) -> None:
+        if not self.duration > self.renew_deadline:
+            raise ValueError(
+                f"--lease-duration: {self.duration:g} s is not longer than --lease-renew-deadline "
+                f"({self.renew_deadline:g} s); two replicas could act at once"
+            )
+        if not self.renew_deadline > 1.2 * self.retry_period:
+            raise ValueError(
+                f"--lease-renew-deadline: {self.renew_deadline:g} s leaves no time for a second try every "
+                f"{self.retry_period:g} s (--lease-retry-period); make it more than 1.2 times as long"
+            )
+        if not self.retry_period > 0:
+            raise ValueError(f"--lease-retry-period: need more than 0 s, found {self.retry_period:g}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +59,10 @@ class Settings:
         http_port: Its port; 0 for any free one.
         sweep_interval: Seconds between searches for deletions that a watch has missed.
         kubeconfig: None in a pod, or for the user's own.
+        leader_elect: Whether replicas settle by a Lease which of them acts; None: in a pod, or where a
+            namespace for the Lease is given.
+        lease_namespace: Where the Lease is; None for the pod's own namespace.
+        lease: Its times.
     """
 
     namespaces: tuple[str, ...] = ()
@@ -42,3 +76,6 @@ class Settings:
     http_port: int = 8080
     sweep_interval: float = 600.0
     kubeconfig: Path | None = None
+    leader_elect: bool | None = None
+    lease_namespace: str | None = None
+    lease: LeaseTimes = field(default_factory=LeaseTimes)
