@@ -16,8 +16,6 @@ from functools import partial
 from random import SystemRandom
 from typing import Any, Final, Protocol
 
-import aiohttp
-
 from serin.api.runtimes import catalogue_in
 from serin.catalogue.loader import Catalogue
 from serin.domain.names import Key
@@ -26,6 +24,7 @@ from serin.kube.access import login
 from serin.kube.client import KubeClient
 from serin.kube.events import EventRecorder
 from serin.kube.kinds import CHILDREN, MODEL_DEPLOYMENT, Kind
+from serin.prom.connections import connections
 from serin.reconciler import Reconciler
 from serin.runtime.gatekeeper import Gatekeeper
 from serin.runtime.gauges import RolloutPage
@@ -227,7 +226,7 @@ class Operator:
     async def _connect(self, opened: AsyncExitStack) -> None:
         """Open the ways to what is asked beside the API server."""
         if self._settings.webhook_allow:
-            self._webhooks.session = await opened.enter_async_context(aiohttp.ClientSession())
+            self._webhooks.session = await opened.enter_async_context(connections())
             opened.push_async_callback(self._webhooks.close)
         if self._prometheuses.endpoints:
             judges = judged_by(self._prometheuses, self._judging, self._guarding, self._telemetry)

@@ -116,7 +116,8 @@ class PrometheusClient:
 
     async def _ask(self, expr: str, at: float) -> tuple[int, object]:
         """Status and body of an answer; a body that is not JSON is None."""
-        form = {"query": expr, "time": f"{at:.3f}"}
+        # The store gives up when we do: what nobody waits for any more would keep it from others.
+        form = {"query": expr, "time": f"{at:.3f}", "timeout": f"{round(self._timeout * 1000)}ms"}
         where: dict[str, Any] = {"data": form} if self._method == "POST" else {"params": form}
         limit = aiohttp.ClientTimeout(total=self._timeout)
         try:
@@ -147,10 +148,7 @@ class PrometheusClient:
             message = f"{self._place} answered {status}{_reason(answer)}"
             raise Unreachable(message, retry_after=_seconds(response.headers.get("Retry-After")))
         if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-            target = response.headers.get("Location")
-            where = (
-                f" to {shown(urlsplit(target)._replace(query='', fragment='').geturl())}" if target else ""
-            )
+            where = _elsewhere(response.headers.get("Location"))
             need = "redirects are not followed, give the address behind it"
             raise Unreachable(f"{self._place} answered {status}, a redirect{where}; {need}")
         if answer is None and status < HTTPStatus.BAD_REQUEST:
@@ -166,6 +164,15 @@ class PrometheusClient:
                 most = f"more than {MOST_BYTES:,} bytes"
                 raise TooLarge(f"{self._place} answered {most}; name a counter with fewer series")
         return bytes(body)
+
+
+def _elsewhere(target: str | None) -> str:
+    """Where a redirect leads, without what may be a secret; nothing where that cannot be told."""
+    try:
+        parts = urlsplit(target or "")._replace(query="", fragment="")
+        return f" to {shown(parts.geturl())}" if target else ""
+    except ValueError:  # half an IPv6 address
+        return ""
 
 
 def _json(body: bytes) -> object:

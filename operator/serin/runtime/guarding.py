@@ -1,7 +1,8 @@
 """Asks Prometheus for the guards of attempts under way, once a scrape interval each.
 
 What is counted is not kept over a restart: a limit that is passed still is found as many intervals later.
-Nothing here decides or writes. An answer with warnings lacks part of its sources, and tells nothing.
+Nothing here decides or writes. An answer with warnings lacks part of its sources, and tells nothing. Guards
+of one namespace that take long wait for each other, and for nobody else.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
+from weakref import WeakValueDictionary
 
 from serin.domain.analysis.confined import NotConfinable
 from serin.domain.analysis.guards import GuardPolicy, GuardReading, GuardRequest
@@ -19,6 +21,8 @@ from serin.prom.values import Values
 
 DISPLAY_SECONDS: Final = 10.0
 """How old the numbers a look sees may get while no guard turns to harm."""
+AT_ONCE: Final = 2
+"""Queries of one namespace under way at one Prometheus, which answers twenty of everybody's by default."""
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +45,7 @@ class _Watch:
 
     request: GuardRequest
     source: str
+    turns: asyncio.Semaphore
     readings: dict[GuardPolicy, GuardReading] = field(default_factory=dict)
     task: asyncio.Task[None] | None = None
 
@@ -58,13 +63,14 @@ class Guarding:
         self._changed = changed
         self._now = now
         self._watches: dict[Key, _Watch] = {}
+        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Semaphore] = WeakValueDictionary()
 
     def follow(self, key: Key, request: GuardRequest, source: str) -> None:
         """Look at an attempt's guards from now on. May be repeated; what has changed counts anew."""
         watch = self._watches.get(key)
         if watch is None or (watch.source, watch.request.attempt) != (source, request.attempt):
             self.forget(key)
-            watch = self._watches[key] = _Watch(request, source)
+            watch = self._watches[key] = _Watch(request, source, self._turns_of(key.namespace, source))
             watch.task = asyncio.create_task(self._watch(key, watch), name=f"guards {key}")
         watch.request = request
 
@@ -86,6 +92,12 @@ class Guarding:
             self.forget(key)
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def _turns_of(self, namespace: str, source: str) -> asyncio.Semaphore:
+        """What the guards of a namespace share, as long as there are any."""
+        turns = self._turns.get((namespace, source)) or asyncio.Semaphore(AT_ONCE)
+        self._turns[namespace, source] = turns
+        return turns
+
     async def _watch(self, key: Key, watch: _Watch) -> None:
         while True:
             before = _harmful(watch)
@@ -104,7 +116,9 @@ class Guarding:
     async def _read(self, key: Key, watch: _Watch, known: GuardReading) -> GuardReading:
         try:
             prometheus = self.prometheuses[watch.source]
-            values = await prometheus.values(watch.request.query(known.guard), self._now())
+            query = watch.request.query(known.guard)
+            async with watch.turns:
+                values = await prometheus.values(query, self._now())
         except (PrometheusError, NotConfinable) as error:
             if not known.note:
                 fields = {"key": str(key), "guard": known.guard.name, "reason": str(error)}

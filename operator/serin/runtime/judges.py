@@ -8,6 +8,7 @@ from math import nan
 import aiohttp
 
 from serin.prom.client import PrometheusClient
+from serin.prom.connections import connections
 from serin.prom.credentials import Credentials
 from serin.prom.endpoints import Endpoint
 from serin.runtime.guarding import Guarding
@@ -23,7 +24,7 @@ async def judged_by(
     prometheuses: Prometheuses, judging: Judging, guarding: Guarding, telemetry: Telemetry
 ) -> AsyncIterator[None]:
     """Judge, and look at guards, by the samples there while the block runs."""
-    async with aiohttp.ClientSession() as session:
+    async with connections() as session:
         meters = QueryMeters(telemetry.registry)
         clients = {
             place.name: Metered(_client(session, place), place.name, meters)

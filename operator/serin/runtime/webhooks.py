@@ -1,7 +1,8 @@
 """Asks webhooks, one POST for each try of a gate, and remembers the answers until they are of no use.
 
 Only addresses that the operator's list allows are asked; redirects lead elsewhere and are not followed. A
-question that is repeated, by a restart for example, has the same Idempotency-Key as before.
+question that is repeated, by a restart for example, has the same Idempotency-Key as before. Webhooks of one
+namespace that take long wait for each other, and for nobody else; the time a try has begins with its turn.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit
+from weakref import WeakValueDictionary
 
 import aiohttp
 
@@ -20,6 +22,8 @@ from serin.domain.names import Key
 MOST_BYTES: Final = 2048
 """Of an answer's body that are read; of these the first words are passed on."""
 LONGEST_MESSAGE: Final = 200
+AT_ONCE: Final = 16
+"""Questions of one namespace under way: a webhook may take a day to answer."""
 _LATER: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 
 logger = logging.getLogger(__name__)
@@ -67,6 +71,7 @@ class Webhooks:
         self.session: aiohttp.ClientSession | None = None
         self._changed = changed
         self._calls: dict[Key, _Call] = {}
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     def ask(self, key: Key, run: GateRun, question: Mapping[str, Any]) -> None:
         """Ask, unless that very try was asked already. May be repeated."""
@@ -95,9 +100,16 @@ class Webhooks:
             self.forget(key)
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def _turns_of(self, namespace: str) -> asyncio.Semaphore:
+        """What the webhooks of a namespace share, as long as one is asked."""
+        turns = self._turns.get(namespace) or asyncio.Semaphore(AT_ONCE)
+        self._turns[namespace] = turns
+        return turns
+
     async def _call(self, key: Key, run: GateRun, question: Mapping[str, Any]) -> None:
         try:
-            answer = await self._post(run, question)
+            async with self._turns_of(key.namespace):
+                answer = await self._post(run, question)
         except TimeoutError:
             seconds = run.gate.timeout.total_seconds()
             answer = GateAnswer(Outcome.FAILED, f"no answer within {seconds:g} s")

@@ -85,8 +85,9 @@ async def test_a_long_message_is_clipped_to_what_the_server_takes() -> None:
 async def test_a_flood_is_dropped_and_not_kept() -> None:
     board = Board()
     events = recorder(board)
-    for _ in range(MOST_WAITING + 50):
-        events.record(MODEL, Notice("StepStarted", "words"))
+    for number in range(MOST_WAITING + 50):
+        metadata = {"name": "fraud", "namespace": f"ml-{number}", "uid": f"m-{number}"}
+        events.record({"metadata": metadata}, Notice("StepStarted", "words"))
     events.finish()
 
     await events.run()

@@ -52,7 +52,7 @@ async def test_a_question_is_a_form_with_expression_and_time() -> None:
     async with client(handler) as prometheus:
         matrix = await prometheus.query("x_total[20s]", 1795401610.5)
 
-    assert asked == [{"query": "x_total[20s]", "time": "1795401610.500"}]
+    assert asked == [{"query": "x_total[20s]", "time": "1795401610.500", "timeout": "500ms"}]
     assert repr(matrix) == repr(parse_matrix(MATRIX))  # not equal: there is a NaN in it
 
 

@@ -20,7 +20,7 @@ LONGEST_QUERY: Final = 1024
 DEEPEST: Final = 64
 """Parts within parts; what is nested deeper is no query of a person's, and would exhaust the stack."""
 LONGEST_RANGE: Final = timedelta(days=1)
-"""Of a range or subquery. A guard is about now; `offset`, which costs nothing, leads to what was a week ago."""
+"""Of a range or subquery. A guard is about now; `offset`, which costs nothing, leads to a week ago."""
 MOST_SAMPLES: Final = 100_000
 """Read for each series, all selectors and all steps of subqueries together: a day by the minute of five
 minutes each, three times over."""
