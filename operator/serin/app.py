@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
+from operator import attrgetter
 from random import SystemRandom
 from typing import Any, Final, Protocol
 
@@ -126,7 +127,7 @@ class Operator:
         self._telemetry = telemetry
         self._kinds = kinds
         self._store = Store()
-        self._queue: WorkQueue[Key] = WorkQueue(random=SystemRandom())
+        self._queue: WorkQueue[Key] = WorkQueue(random=SystemRandom(), lane=attrgetter("namespace"))
         self._recorder = EventRecorder(kube.post_event, clock=_now, instance=socket.gethostname())
         self._judging = Judging(changed=self._queue.add_after)
         self._guarding = Guarding(changed=self._queue.add_after, now=time.time)

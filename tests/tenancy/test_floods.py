@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from operator import attrgetter
+from random import Random
 from typing import Any, Final
 
 from aiohttp import web
@@ -21,6 +23,7 @@ from serin.prom.connections import connections
 from serin.prom.values import Values
 from serin.runtime import guarding, webhooks
 from serin.runtime.guarding import Guarding
+from serin.runtime.queue import WorkQueue
 from serin.runtime.webhooks import Webhooks
 from tests.cluster.waiting import until
 
@@ -77,6 +80,16 @@ async def test_slow_guards_of_one_namespace_keep_no_other_waiting() -> None:
     assert prometheus.most == guarding.AT_ONCE
     await watching.close()
     assert prometheus.under_way == 0
+
+
+async def test_five_thousand_models_of_one_namespace_keep_no_other_waiting() -> None:
+    queue: WorkQueue[Key] = WorkQueue(random=Random(1), lane=attrgetter("namespace"))
+    for number in range(5000):
+        queue.add(Key("tenant-a", f"model-{number}"))
+
+    queue.add(VICTIM)
+
+    assert VICTIM in [await queue.get() for _ in range(2)]
 
 
 class Hooks:

@@ -2,12 +2,14 @@
 
 After client-go's: keys, not events, so a thousand events are one look; a key is never with two workers at
 once, and what is added while a worker has it comes again afterwards. Nothing is stored with a key, so a
-look always sees the newest state. One difference: a look supersedes those planned before it; it plans the
-next one itself.
+look always sees the newest state. Two differences: a look supersedes those planned before it; it plans the
+next one itself. And keys wait in lanes that have their turns one after the other, so that who has a thousand
+keys keeps nobody waiting for more than one of them.
 """
 
 import asyncio
-from collections.abc import Hashable
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable
 from random import Random
 from typing import Final, Generic, TypeVar
 
@@ -17,12 +19,24 @@ FIRST_BACKOFF_SECONDS: Final = 1.0
 LONGEST_BACKOFF_SECONDS: Final = 300.0
 
 
-class WorkQueue(Generic[K]):
-    """Deduplicated keys with delays and back-off, for one event loop. Only `get` waits."""
+def one_lane(key: Hashable) -> Hashable:
+    """All keys wait in one line."""
+    return None
 
-    def __init__(self, *, random: Random) -> None:
+
+class WorkQueue(Generic[K]):
+    """Deduplicated keys with delays and back-off, for one event loop. Only `get` waits.
+
+    Args:
+        lane: Whose key it is: those of one lane come in their order, and lanes by turns.
+    """
+
+    def __init__(self, *, random: Random, lane: Callable[[K], Hashable] = one_lane) -> None:
         self._random = random
-        self._ready: asyncio.Queue[K | None] = asyncio.Queue()
+        self._lane = lane
+        self._lanes: OrderedDict[Hashable, deque[K]] = OrderedDict()
+        # As many as there are keys in lanes; False ends.
+        self._ready: asyncio.Queue[bool] = asyncio.Queue()
         self._wanted: set[K] = set()
         self._held: set[K] = set()
         self._planned: dict[K, asyncio.TimerHandle] = {}
@@ -39,7 +53,7 @@ class WorkQueue(Generic[K]):
             return
         self._wanted.add(key)
         if key not in self._held:
-            self._ready.put_nowait(key)
+            self._line_up(key)
 
     def add_after(self, key: K, seconds: float) -> None:
         """Look at the key in so many seconds, unless a look is planned for sooner."""
@@ -73,10 +87,10 @@ class WorkQueue(Generic[K]):
 
     async def get(self) -> K | None:
         """The next key, to be given back with `done`; None once the queue is shut down."""
-        key = await self._ready.get()
-        if key is None or self._closed:
-            self._ready.put_nowait(None)  # for the next worker
+        if not await self._ready.get() or self._closed:
+            self._ready.put_nowait(False)  # for the next worker
             return None
+        key = self._first()
         self._wanted.discard(key)
         self._held.add(key)
         if planned := self._planned.pop(key, None):
@@ -87,7 +101,7 @@ class WorkQueue(Generic[K]):
         """The worker is through with the key. If it was added meanwhile, it is ready again."""
         self._held.discard(key)
         if key in self._wanted:
-            self._ready.put_nowait(key)
+            self._line_up(key)
 
     def shut_down(self) -> None:
         """Hand out nothing more. What was queued is dropped: the next start looks at everything anyway."""
@@ -95,7 +109,19 @@ class WorkQueue(Generic[K]):
         for planned in self._planned.values():
             planned.cancel()
         self._planned.clear()
-        self._ready.put_nowait(None)
+        self._ready.put_nowait(False)
+
+    def _line_up(self, key: K) -> None:
+        self._lanes.setdefault(self._lane(key), deque()).append(key)
+        self._ready.put_nowait(True)
+
+    def _first(self) -> K:
+        """The first key of the lane whose turn it is."""
+        lane, keys = self._lanes.popitem(last=False)
+        key = keys.popleft()
+        if keys:
+            self._lanes[lane] = keys
+        return key
 
     def _due(self, key: K) -> None:
         del self._planned[key]

@@ -32,6 +32,14 @@ async def test_keys_come_in_the_order_they_were_added(queue: WorkQueue[str]) -> 
     assert [await queue.get() for _ in range(3)] == ["a", "b", "c"]
 
 
+async def test_lanes_have_their_turns_and_keys_of_one_their_order() -> None:
+    queue: WorkQueue[str] = WorkQueue(random=Random(1), lane=lambda key: key[0])
+    for key in ("a1", "a2", "a3", "b1", "b2", "c1"):
+        queue.add(key)
+
+    assert [await queue.get() for _ in range(6)] == ["a1", "b1", "c1", "a2", "b2", "a3"]
+
+
 async def test_a_key_in_work_is_not_handed_out_again_before_done(queue: WorkQueue[str]) -> None:
     queue.add("a")
     await queue.get()
