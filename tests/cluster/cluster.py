@@ -161,6 +161,10 @@ class Cluster:
         async with asyncio.TaskGroup() as both:
             both.create_task(self.attach(controllers(self.binaries, self.server, self.folder)))
             both.create_task(self.install(*definitions, *self._manifests))
+        await self._add_nodes()
+
+    async def _add_nodes(self) -> None:
+        """What pods run on: one node, where they are processes."""
         node_api = await self.attach(Api(kubeconfig.access(self.server.kubeconfigs["node"])))
         node = Node(node_api, self.server, self.folder, images=self.images, capacity=self._capacity)
         self.node = await self.attach(node)

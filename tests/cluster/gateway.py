@@ -190,7 +190,7 @@ class Gateway:
 
     async def _report_on(self, routes: Mapping[Key, Object]) -> None:
         for key, route in routes.items():
-            parents = _parents(route, self._view.services)
+            parents = parents_of(route, self._view.services)
             if key in self._mute:
                 parents = [_without_generation(parent) for parent in parents]
             if parents == route.get("status", {}).get("parents", []):
@@ -252,7 +252,7 @@ class Gateway:
         await self._api.patch(GATEWAYS, name, {"status": status}, namespace, subresource="status")
 
 
-def _parents(route: Object, services: Mapping[Key, Object]) -> list[Object]:
+def parents_of(route: Object, services: Mapping[Key, Object]) -> list[Object]:
     """The route's status.parents with our entry as it should be, and others' untouched."""
     before: list[Object] = route.get("status", {}).get("parents", [])
     own = next((entry for entry in before if entry["controllerName"] == CONTROLLER), None)
