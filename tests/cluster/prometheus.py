@@ -92,6 +92,10 @@ class Prometheus:
         """Stop it; its data stay. May be repeated."""
         await self._program.stop()
 
+    async def kill(self) -> None:
+        """End it at once, as a power cut would; `start` starts it again."""
+        await self._program.kill()
+
     async def query(self, expression: str, *, at: float | None = None) -> list[dict[str, Any]]:
         """An instant query; a range selector as the expression gives the raw samples."""
         params = {"query": expression, "time": str(time.time() if at is None else at)}

@@ -74,10 +74,15 @@ class Operator:
         """All that its processes have said."""
         return self._cluster.folder / "logs" / f"{self._name}.log"
 
-    async def start(self) -> None:
-        """Start it and wait until it has seen all that exists."""
+    async def launch(self) -> Program:
+        """Start it, and leave the rest to it."""
         program = self._cluster.program(self._name, self._command, kubeconfig=self._kubeconfig)
         self._program = await program.__aenter__()
+        return program
+
+    async def start(self) -> None:
+        """Start it and wait until it has seen all that exists."""
+        program = await self.launch()
         ready = answers(f"{self.address}/readyz")
 
         async def settled() -> bool:
@@ -91,6 +96,11 @@ class Operator:
         """End it at once, as a power cut would."""
         assert self._program is not None
         await self._program.kill()
+
+    async def stop(self) -> None:
+        """Ask it to end, as a kubelet does."""
+        assert self._program is not None
+        await self._program.stop()
 
     async def restart(self) -> None:
         """A crash and a new start."""
