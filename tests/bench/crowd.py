@@ -4,8 +4,7 @@ Each has an HTTPRoute, three replicas and a canary of two steps, 20 % and 60 %, 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final, NoReturn, TypeAlias
@@ -69,7 +68,7 @@ class Crowd:
         self,
         title: str,
         ask: Callable[[Model], Awaitable[object]],
-        arrived: Callable[[Bar], Awaitable[None]],
+        arrived: Callable[[Bar], Coroutine[None, None, None]],
     ) -> Took:
         began = monotonic()
         with tqdm(total=len(self._models), desc=f"{title:8}", unit="model", leave=False) as bar:
@@ -93,17 +92,16 @@ class Crowd:
     async def _serving(self, bar: Bar, before: Mapping[str, int]) -> None:
         """Wait until each serves a generation later than the one it was at."""
         awaited = {model.name for model in self._models}
-        async with aclosing(changes(self._api, MODEL_DEPLOYMENTS, self._namespace)) as seen:
-            async for change in seen:
-                if change.type not in ("ADDED", "MODIFIED"):
-                    continue
-                name = key_of(change.object).name
-                changed = change.object["metadata"]["generation"] > before.get(name, 0)
-                if name in awaited and changed and _serves(change.object):
-                    awaited.discard(name)
-                    bar.update()
-                if not awaited:
-                    return
+        async for change in changes(self._api, MODEL_DEPLOYMENTS, self._namespace):
+            if change.type not in ("ADDED", "MODIFIED"):
+                continue
+            name = key_of(change.object).name
+            changed = change.object["metadata"]["generation"] > before.get(name, 0)
+            if name in awaited and changed and _serves(change.object):
+                awaited.discard(name)
+                bar.update()
+            if not awaited:
+                return
 
     async def _gone(self, bar: Bar) -> None:
         async def left() -> int:

@@ -1,7 +1,7 @@
 """The operations, one after the other: create all, change all, idle, restart, delete all."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +43,7 @@ class Plan:
     patience: float
 
 
-async def measured(found: Binaries, kwok: Path, plan: Plan) -> AsyncIterator[Figures]:
+async def measured(found: Binaries, kwok: Path, plan: Plan) -> AsyncGenerator[Figures, None]:
     """The figures of each operation as soon as it has ended."""
     made = SimulatedCluster.sized(found, kwok, pods=MOST_PODS * plan.count, manifests=[CRDS])
     async with AsyncExitStack() as stack:
