@@ -1,4 +1,4 @@
-"""`python -m tests.endurance chaos|traffic|endpoints`: the long runs; the exit code says if all was well."""
+"""`python -m tests.endurance`: the long runs; the exit code says whether all was well."""
 
 import argparse
 import asyncio
@@ -7,16 +7,22 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from random import SystemRandom
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from tests.cluster import binaries, network, prometheus
 from tests.cluster.binaries import Binaries, Missing
+from tests.cluster.envoy import Envoy
 from tests.endurance import report
 from tests.endurance.chaos import Plan, chaos
+from tests.endurance.endpoints import BAR_SECONDS, losses
 from tests.endurance.ground import ground
+from tests.endurance.openings import opened
+from tests.endurance.versions import turned
 
 CANNOT_RUN: Final = 2
 SCRAPE_SECONDS: Final = 5
+STREAMS_PER_SECOND: Final = 0.8
 
 
 def main() -> int:
@@ -55,16 +61,67 @@ async def _chaos(found: Binaries, options: argparse.Namespace) -> bool:
     return outcome.good
 
 
+async def _traffic(found: Binaries, options: argparse.Namespace) -> bool:
+    async with ground(found, folder=options.folder, judged=False, seed=options.seed) as running:
+        seen = await turned(
+            running,
+            requests=options.requests,
+            streams=options.streams,
+            per_second=options.per_second,
+            streams_per_second=STREAMS_PER_SECOND,
+            models=options.models,
+        )
+    for line in report.of_versions(seen):
+        _say(line)
+    return seen.good
+
+
+async def _openings(found: Binaries, options: argparse.Namespace) -> bool:
+    with TemporaryDirectory() as scratch:
+        folder = options.folder or Path(scratch)
+        async with Envoy(folder / "envoy") as envoy:
+            seen = await opened(envoy, folder, openings=options.count, per_second=options.per_second)
+    for line in report.of_openings(seen):
+        _say(line)
+    return not [one for one in seen.results.sent if one.status != 200]
+
+
+async def _endpoints(found: Binaries, options: argparse.Namespace) -> bool:
+    delay = options.delay
+    async with ground(
+        found, folder=options.folder, judged=False, delay_seconds=delay, seed=options.seed
+    ) as running:
+        seen = await losses(running, rounds=options.rounds)
+    for line in report.of_losses(seen, delay=delay):
+        _say(line)
+    return all(one.written <= BAR_SECONDS and one.served <= BAR_SECONDS + delay for one in seen)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.endurance", description=__doc__)
     parser.add_argument("--folder", type=Path, help="where all files go and stay; default: a temporary one")
+    seed = SystemRandom().randrange(10**6)
+    parser.add_argument("--seed", type=int, default=seed, help="of all that is left to chance")
     commands = parser.add_subparsers(required=True)
     one = commands.add_parser("chaos", help="random faults over models under traffic")
     one.set_defaults(run=_chaos)
     one.add_argument("--minutes", type=float, default=30, help="of faults (default: %(default)s)")
     one.add_argument("--models", type=int, default=20, help="ModelDeployments (default: %(default)s)")
     one.add_argument("--per-second", type=float, default=5, help="requests to each (default: %(default)s)")
-    one.add_argument("--seed", type=int, default=SystemRandom().randrange(10**6), help="of the schedule")
+    two = commands.add_parser("traffic", help="requests and streams while versions come and go")
+    two.set_defaults(run=_traffic)
+    two.add_argument("--requests", type=int, default=50_000, help="at least (default: %(default)s)")
+    two.add_argument("--streams", type=int, default=200, help="at least (default: %(default)s)")
+    two.add_argument("--per-second", type=float, default=120, help="requests (default: %(default)s)")
+    two.add_argument("--models", type=int, default=3, help="that share them (default: %(default)s)")
+    three = commands.add_parser("openings", help="a weight from 0, again and again, on Envoy alone")
+    three.set_defaults(run=_openings)
+    three.add_argument("--count", type=int, default=1000, help="of openings (default: %(default)s)")
+    three.add_argument("--per-second", type=float, default=500, help="requests (default: %(default)s)")
+    four = commands.add_parser("endpoints", help="a canary that loses its endpoints")
+    four.set_defaults(run=_endpoints)
+    four.add_argument("--rounds", type=int, default=5, help="of four ways (default: %(default)s)")
+    four.add_argument("--delay", type=float, default=0, help="the gateway's own, at most (default: 0 s)")
     return parser
 
 

@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from tests.endurance.chaos import Outcome
+from tests.endurance.endpoints import BAR_SECONDS, Loss
+from tests.endurance.openings import Opened
+from tests.endurance.versions import Turned
 
 SHOWN: Final = 20
 """Lines of each kind of trouble that are printed; all of them are in the run's folder."""
@@ -32,6 +35,42 @@ def of_chaos(outcome: Outcome) -> Iterator[str]:
     )
     yield from (f"    {line}" for line in troubles)
     yield f"again: make chaos SEED={plan.seed} MINUTES={plan.minutes:g} MODELS={plan.models}"
+
+
+def of_openings(opened: Opened) -> Iterator[str]:
+    """How a weight's openings went."""
+    results = opened.results
+    yield (
+        f"{opened.openings} openings of a weight from 0 in {opened.seconds:.0f} s, "
+        f"{len(results.sent) / opened.seconds:.0f} requests/s"
+    )
+    yield f"  {results.story()}"
+
+
+def of_versions(turned: Turned) -> Iterator[str]:
+    """How versions came and went."""
+    yield f"{turned.requests} requests and {len(turned.streams)} streams in {turned.seconds:.0f} s"
+    yield f"  turns        {_counted(turned.turns)}"
+    yield f"  openings     {turned.openings} weights rose from 0"
+    lengths = Counter(f"{one.seconds:g} s" for one in turned.streams)
+    yield f"  streams      {_counted(lengths) or 'none'}"
+    yield f"  failed       {len(turned.failed)} requests"
+    yield f"  truncated    {len(turned.truncated)} streams"
+    yield f"  load         up to {turned.heaviest:.2f} of a pod's share, {len(turned.overloaded)} above chance"
+    yield f"  short        {len(turned.short)} versions with fewer ready pods than their weight takes"
+    yield f"  broken       {len(turned.broken)} invariants"
+    for troubles in (turned.failed, turned.truncated, turned.overloaded, turned.short, turned.broken):
+        yield from (f"    {line}" for line in troubles[:SHOWN])
+
+
+def of_losses(losses: list[Loss], *, delay: float) -> Iterator[str]:
+    """How soon a canary without endpoints was at weight 0."""
+    yield f"{len(losses)} losses of endpoints, the gateway's own delay up to {delay:g} s, bar {BAR_SECONDS:g} s"
+    yield "  way          route written   Envoy serves it"
+    for one in losses:
+        yield f"  {one.way:<12} {one.written:>13.2f} {one.served:>17.2f}"
+    written, served = max(one.written for one in losses), max(one.served for one in losses)
+    yield f"  longest      {written:>13.2f} {served:>17.2f}"
 
 
 def _counted(counts: Counter[str]) -> str:

@@ -1,0 +1,143 @@
+"""A canary that loses its endpoints: how long until the data plane gives it nothing (I1).
+
+Four ways to lose them, one model for each, again and again: its containers are killed, it loses its
+readiness, a foreign hand scales it to nothing, its node is gone. The clock starts with the version of the
+EndpointSlice that has no ready endpoint any more; the gateway's own delay is told apart.
+"""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import aiohttp
+
+from tests.cluster.resources import DEPLOYMENTS, PODS, Object
+from tests.cluster.waiting import until
+from tests.endurance.ground import Ground
+from tests.invariants.world import Seen, revision_of
+from tests.stage.model import Model, condition, phase, spec, state
+
+WEIGHT: Final = 50
+BAR_SECONDS: Final = 2.0
+Way = Callable[[Ground, Model, str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """One loss of all endpoints, and the answer to it."""
+
+    way: str
+    written: float
+    """Seconds from the EndpointSlice without ready endpoints to the route with weight 0."""
+    served: float
+    """And to Envoy's taking that route over."""
+
+
+async def losses(ground: Ground, *, rounds: int) -> list[Loss]:
+    """Let a canary lose its endpoints in every way, so many times."""
+    found = await asyncio.gather(
+        *(_lost_again_and_again(ground, name, way, rounds) for name, way in WAYS.items())
+    )
+    return list(itertools.chain.from_iterable(found))
+
+
+async def _lost_again_and_again(ground: Ground, way: str, act: Way, rounds: int) -> list[Loss]:
+    model = Model(ground.cluster.api, ground.place, way)
+    await model.apply(_version("stable"))
+    stable = (await model.until(condition("Ready"), within=120))["status"]["stable"]["revision"]
+    await ground.gateway.until_served(ground.place, way, {stable: 100})
+    found = []
+    for number in range(rounds):
+        await model.apply(_version(f"canary-{number}"))
+        await model.until(state("Stepping"), within=120)
+        weights = await model.until_weights(WEIGHT)
+        canary = next(name for name in weights if name != stable)
+        await ground.gateway.until_served(ground.place, way, weights)
+        began = time.time()
+        await act(ground, model, canary)
+        found.append(await _answered(ground, way, canary, since=began))
+        await model.apply(_version("stable"))
+        await model.until(phase("Ready"), within=120)
+    return found
+
+
+async def _answered(ground: Ground, way: str, canary: str, *, since: float) -> Loss:
+    """Wait until Envoy gives the canary nothing."""
+    place = ground.place
+
+    async def look() -> float | None:
+        return next(
+            (
+                one.at
+                for one in ground.gateway.history
+                if one.route == (place, way) and one.at >= since and not one.weights.get(canary)
+            ),
+            None,
+        )
+
+    served = await until(look, within=60, what=f"weight 0 of {canary} in Envoy")
+    assert served is not None
+    await ground.watcher.settled()
+    history = [seen for seen in ground.watcher.history_of(way) if seen.at >= since]
+    lost = next(_emptied(history, canary))
+    written = ground.watcher.taken_away(way, canary, since=since)
+    return Loss(way=way, written=written - lost, served=served - lost)
+
+
+def _emptied(history: list[Seen], revision: str) -> Iterator[float]:
+    """When the revision's EndpointSlice had no ready endpoint."""
+    for seen in history:
+        if seen.object["kind"] == "EndpointSlice" and revision_of(seen.object) == revision:
+            endpoints = seen.object.get("endpoints") or []
+            if not any(one["conditions"].get("ready") for one in endpoints):
+                yield seen.at
+
+
+async def _killed(ground: Ground, model: Model, canary: str) -> None:
+    for name in await model.pod_names(canary):
+        ground.cluster.node.kill(model.namespace, name, "model")
+
+
+async def _unready(ground: Ground, model: Model, canary: str) -> None:
+    async with aiohttp.ClientSession() as http:
+        for pod in await _pods(model, canary):
+            url = f"http://{pod['status']['podIP']}:8080/behaviour"
+            async with http.put(url, json={"ready": False}) as answer:
+                answer.raise_for_status()
+
+
+async def _scaled(ground: Ground, model: Model, canary: str) -> None:
+    await model.api.patch(DEPLOYMENTS, canary, {"spec": {"replicas": 0}}, model.namespace)
+
+
+async def _node_gone(ground: Ground, model: Model, canary: str) -> None:
+    """What the node-lifecycle controller writes when a node has not been heard of."""
+    for pod in await _pods(model, canary):
+        told = [
+            {**one, "status": "False"} if one["type"] in ("Ready", "ContainersReady") else one
+            for one in pod["status"]["conditions"]
+        ]
+        name = pod["metadata"]["name"]
+        body = {"status": {"conditions": told}}
+        await model.api.patch(PODS, name, body, model.namespace, subresource="status")
+
+
+async def _pods(model: Model, revision: str) -> list[Object]:
+    names = await model.pod_names(revision)
+    return [await model.api.get(PODS, name, model.namespace) for name in sorted(names)]
+
+
+def _version(version: str) -> Object:
+    """Its step lasts, and what is killed is away for a while."""
+    return spec(version, replicas=2, steps={WEIGHT: 600}, drain=1, load_seconds=2.0)
+
+
+WAYS: Final[Mapping[str, Way]] = {
+    "killed": _killed,
+    "unready": _unready,
+    "scaled": _scaled,
+    "node-gone": _node_gone,
+}
