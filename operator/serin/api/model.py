@@ -278,7 +278,7 @@ class ModelDeployment(Spelled):
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             cel=f"self.metadata.name.matches('{_NAME}')",
-            holds=lambda made: re.match(_NAME, made.metadata.name) is not None,
+            holds=lambda made: re.fullmatch(_NAME, made.metadata.name) is not None,
             message="need lower-case letters, digits and '-', starting with a letter, at most 52 characters:"
             " the names of Services are made from it",
             field="metadata.name",

@@ -145,7 +145,7 @@ Seconds = Annotated[StrictInt, Field(ge=0, le=MONTH)]
 
 
 def _quantity(value: Any) -> int | str:
-    if isinstance(value, bool) or not isinstance(value, int | str) or not re.match(_QUANTITY, str(value)):
+    if isinstance(value, bool) or not isinstance(value, int | str) or not re.fullmatch(_QUANTITY, str(value)):
         raise PydanticKnownError("string_pattern_mismatch", {"pattern": _QUANTITY})
     return value
 
