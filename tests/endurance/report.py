@@ -56,7 +56,7 @@ def of_versions(turned: Turned) -> Iterator[str]:
     yield f"  streams      {_counted(lengths) or 'none'}"
     yield f"  failed       {len(turned.failed)} requests"
     yield f"  truncated    {len(turned.truncated)} streams"
-    yield f"  load         up to {turned.heaviest:.2f} of a pod's share, {len(turned.overloaded)} above chance"
+    yield f"  load         up to {turned.heaviest:.2f} of a share, {len(turned.overloaded)} pods above chance"
     yield f"  short        {len(turned.short)} versions with fewer ready pods than their weight takes"
     yield f"  broken       {len(turned.broken)} invariants"
     for troubles in (turned.failed, turned.truncated, turned.overloaded, turned.short, turned.broken):
@@ -65,7 +65,7 @@ def of_versions(turned: Turned) -> Iterator[str]:
 
 def of_losses(losses: list[Loss], *, delay: float) -> Iterator[str]:
     """How soon a canary without endpoints was at weight 0."""
-    yield f"{len(losses)} losses of endpoints, the gateway's own delay up to {delay:g} s, bar {BAR_SECONDS:g} s"
+    yield f"{len(losses)} losses of endpoints, gateway's own delay up to {delay:g} s, bar {BAR_SECONDS:g} s"
     yield "  way          route written   Envoy serves it"
     for one in losses:
         yield f"  {one.way:<12} {one.written:>13.2f} {one.served:>17.2f}"

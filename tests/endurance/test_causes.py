@@ -15,8 +15,8 @@ def failed(**changed: Any) -> Failed:
 
 
 def killed(**changed: Any) -> Injected:
-    made: dict[str, Any] = {"model": "fraud", "pods": frozenset({"10.244.1.1"}), "until": 99.0}
-    return Injected(what="container killed", at=99.0, **(made | changed))
+    made: dict[str, Any] = {"model": "fraud", "pods": frozenset({"10.244.1.1"}), "at": 99.0, "until": 99.0}
+    return Injected(what="container killed", **(made | changed))
 
 
 def test_a_failure_without_a_fault_is_lost_to_a_rollout() -> None:
