@@ -12,8 +12,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
-from serin.api.intent import intent_of, requests_of
-from serin.api.invalid import InvalidSpec
 from serin.catalogue.loader import Catalogue
 from serin.domain.conditions import Standing, refused
 from serin.domain.intent import Intent
@@ -23,7 +21,6 @@ from serin.domain.plan import Removal, Scene, Write, collides, plan, removals
 from serin.domain.render import render_template
 from serin.domain.report import status_of
 from serin.domain.rollout.machine import advance
-from serin.domain.rollout.questions import changes_router
 from serin.domain.rollout.rebuild import recovered
 from serin.domain.rollout.world import Decision, Memo, Notice, Reason, World
 from serin.domain.routers.choice import ROUTERS
@@ -33,9 +30,11 @@ from serin.kube.errors import Forbidden, Invalid
 from serin.runtime.applier import Applied, Applier, NameTaken
 from serin.runtime.applier import Kube as Writes
 from serin.runtime.applier import Store as Shown
+from serin.runtime.frozen import Frozen
 from serin.runtime.inquiries import Inquiries
 from serin.runtime.reporter import Kube as Statuses
 from serin.runtime.reporter import Recorder, Reporter, status_of_model
+from serin.runtime.understanding import Understanding
 
 logger = logging.getLogger(__name__)
 
@@ -104,8 +103,9 @@ class Reconciler:
         self._store = store
         self._inquiries = inquiries
         self._catalogue = catalogue
-        self._served = served
         self._clock = clock
+        self._understanding = Understanding(inquiries=inquiries, catalogue=catalogue, served=served)
+        self._frozen = Frozen(kube)
         self._applier = Applier(kube, store, clock=clock)
         self._reporter = Reporter(kube, store, recorder=recorder, clock=clock)
         self._kept: dict[Key, _Kept] = {}
@@ -126,13 +126,16 @@ class Reconciler:
             if model is None or model["metadata"].get("deletionTimestamp"):
                 self._forget(key)
                 return None
-            kept = self._kept.setdefault(key, _Kept())
-            intent = self._understood(model, kept)
-            if intent is None:
+            kept, seen = self._kept.setdefault(key, _Kept()), self._store.observed(key)
+            understood = self._understanding.of(model, seen, before=kept.intent)
+            kept.refusal = understood.refusal
+            if understood.intent is None:
                 if kept.refusal is not None:
                     await self._reporter.refuse(key, model, kept.refusal)
                 return None
-            look = self._look(key, model, intent, kept)
+            if kept.refusal is None:
+                kept.intent = understood.intent
+            look = await self._look(model, understood.intent, kept, seen)
             acted = await self._act(key, look, kept)
             if not acted:
                 return self._again(key, look, kept)
@@ -140,40 +143,18 @@ class Reconciler:
 
     def _forget(self, key: Key) -> None:
         self._kept.pop(key, None)
+        self._frozen.forget(key)
         self._applier.forget(key)
         self._reporter.forget(key)
         self._inquiries.forget(key)
 
-    def _understood(self, model: Mapping[str, Any], kept: _Kept) -> Intent | None:
-        """What the spec asks for; what it asked for last where it cannot be followed; None if it never
-        could.
-        """
-        asked = intent_of(model, self._catalogue)
-        if isinstance(asked, InvalidSpec):
-            kept.refusal = refused(Reason.INVALID_SPEC, asked.message)
-            return _last_good(model, kept)
-        router = ROUTERS[asked.traffic.router]
-        if router.kind is not None and router.kind not in self._served:
-            need = f"needs the kind {router.kind}, which this cluster does not have; install its CRD"
-            message = f"spec.traffic.router: {asked.traffic.router.value} {need}"
-            kept.refusal = refused(Reason.ROUTER_UNAVAILABLE, message)
-            return _last_good(model, kept)
-        if change := changes_router(asked, status_of_model(model)):
-            kept.refusal = refused(Reason.INVALID_SPEC, change)
-            return _last_good(model, kept)
-        if fault := self._inquiries.refusal(asked):
-            kept.refusal = refused(Reason.INVALID_SPEC, fault.message)
-            return _last_good(model, kept)
-        kept.refusal = None
-        kept.intent = asked
-        return asked
-
-    def _look(self, key: Key, model: Mapping[str, Any], intent: Intent, kept: _Kept) -> Look:
-        seen = self._store.observed(key)
-        router = ROUTERS[intent.traffic.router]
+    async def _look(self, model: Mapping[str, Any], intent: Intent, kept: _Kept, seen: Observed) -> Look:
+        key, router = intent.key, ROUTERS[intent.traffic.router]
         now = self._clock().replace(microsecond=0)
         before = status_of_model(model)
-        status, notices = recovered(intent, before, seen, router=router, now=now)
+        frozen = await self._frozen.missing(intent, before, seen)
+        whole = replace(seen, revisions={**frozen, **seen.revisions})
+        status, notices = recovered(intent, before, whole, router=router, now=now)
         runtime = self._catalogue.runtime(intent.revision.runtime)
         place, heard = self._inquiries.endpoint(intent), self._inquiries.heard(key)
         world = World(
@@ -193,24 +174,19 @@ class Reconciler:
         decision = advance(world)
         decision = replace(decision, notices=(*notices, *decision.notices))
         self._inquiries.follow(key, world, decision)
-        return self._planned(model, world, decision, before, kept, self._rendered(intent, seen))
+        scene = Scene(
+            intent=intent,
+            decision=decision,
+            observed=seen,
+            router=router,
+            rendered=self._rendered(intent, whole),
+            frozen=frozen,
+        )
+        return self._planned(model, world, scene, before, kept)
 
     def _planned(
-        self,
-        model: Mapping[str, Any],
-        world: World,
-        decision: Decision,
-        before: Status,
-        kept: _Kept,
-        rendered: Mapping[str, Any],
+        self, model: Mapping[str, Any], world: World, scene: Scene, before: Status, kept: _Kept
     ) -> Look:
-        scene = Scene(
-            intent=world.intent,
-            decision=decision,
-            observed=world.observed,
-            router=world.router,
-            rendered=rendered,
-        )
         row = kept.refusal
         if collides(world.intent, world.observed):
             row = refused(
@@ -219,11 +195,11 @@ class Reconciler:
         return Look(
             model=model,
             world=world,
-            decision=decision,
+            decision=scene.decision,
             writes=plan(scene) if row is None or row is kept.refusal else (),
             removals=removals(scene),
             before=before,
-            after=status_of(world, decision, row),
+            after=status_of(world, scene.decision, row),
         )
 
     def _rendered(self, intent: Intent, seen: Observed) -> Mapping[str, Any]:
@@ -278,19 +254,3 @@ class Reconciler:
         waits = [look.decision.look_again, self._reporter.wait(key, look.before, look.after), kept.wait]
         known = [wait.total_seconds() for wait in waits if wait is not None]
         return max(min(known), 0.05) if known else None
-
-
-def _last_good(model: Mapping[str, Any], kept: _Kept) -> Intent | None:
-    """The last spec that could be followed, with what a person asks for today, a pause among it; None if
-    there was none.
-    """
-    if kept.intent is None:
-        return None
-    metadata = model["metadata"]
-    return replace(
-        kept.intent,
-        generation=metadata["generation"],
-        uid=metadata["uid"],
-        requests=requests_of(metadata.get("annotations") or {}),
-        paused=model["spec"].get("paused") is True,
-    )

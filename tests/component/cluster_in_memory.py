@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from serin.domain.names import KIND, REVISION_LABEL, Key
+from serin.domain.names import KIND, MODEL_LABEL, REVISION_LABEL, Key
 from serin.kube.errors import Conflict, Forbidden, NotFound, Request, Unavailable
 from serin.kube.fences import CreateOnly, Exact, Existing, Fence
 from serin.runtime.store import Store
@@ -211,12 +211,21 @@ class ClusterInMemory:
 
     def _put(self, kind: str, name: str, obj: Object, *, told: bool = True) -> None:
         self.version += 1
-        event = "MODIFIED" if (kind, name) in self.objects else "ADDED"
+        before = self.objects.get((kind, name))
+        event = "ADDED" if before is None else "MODIFIED"
         obj["kind"] = kind
         obj["metadata"]["resourceVersion"] = str(self.version)
         self.objects[kind, name] = obj
+        if before is not None and kind != KIND and not _labelled(obj):
+            # A watch that selects by our label takes it for deleted, and shows it as it was.
+            event, shown = (
+                "DELETED",
+                {**before, "metadata": {**before["metadata"], "resourceVersion": str(self.version)}},
+            )
+        else:
+            shown = obj
         if told:
-            self._tell(kind, event, obj)
+            self._tell(kind, event, shown)
         self._watch(obj, ours=not told)
 
     def _tampered(self, kind: str) -> None:
@@ -242,7 +251,8 @@ class ClusterInMemory:
         broken = [one for one in broken if not excused(one)]
         assert not (broken and ours), "\n".join(map(str, broken))
         shown = self.world.traffic(obj["metadata"]["name"])
-        moves = obj["kind"] in ("HTTPRoute", "Service") and not obj["metadata"]["labels"].get(REVISION_LABEL)
+        named = obj["metadata"].get("labels") or {}
+        moves = obj["kind"] in ("HTTPRoute", "Service") and not named.get(REVISION_LABEL)
         if moves and not deleted and (not self.path or self.path[-1] != shown):
             self.path.append(shown)
 
@@ -258,6 +268,10 @@ class ClusterInMemory:
         if self.mute:
             self.mute = False
             raise Unavailable(request, "the connection was lost")
+
+
+def _labelled(obj: Object) -> bool:
+    return MODEL_LABEL in (obj["metadata"].get("labels") or {})
 
 
 def _check(fence: Fence, known: Object | None, request: Request) -> None:

@@ -72,7 +72,10 @@ class Controllers:
             "readyReplicas": ready,
             "observedGeneration": obj["metadata"]["generation"],
         }
-        labels = {label: obj["metadata"]["labels"][label] for label in (MODEL_LABEL, REVISION_LABEL)}
+        labels = {
+            label: obj["spec"]["template"]["metadata"]["labels"][label]
+            for label in (MODEL_LABEL, REVISION_LABEL)
+        }
         pods = [f"{name}-6d5f8c-{index:05d}" for index in range(wanted)]
         for index, pod in enumerate(pods):
             metadata = {"name": pod, "namespace": NAMESPACE, "labels": labels, "uid": pod}

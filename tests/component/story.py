@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from serin.catalogue.loader import builtin
+from serin.catalogue.loader import Catalogue, builtin
 from serin.domain.analysis.guards import GuardPolicy, GuardReading, GuardRequest
 from serin.domain.analysis.request import TrialRequest
 from serin.domain.analysis.verdict import Assessment, Verdict
@@ -136,6 +136,7 @@ class Story:
     bell: Bell = field(default_factory=Bell)
     whole: bool = True
     """Whether the latest look came to its end."""
+    catalogue: Catalogue = field(default_factory=builtin)
     reconciler: Reconciler = field(init=False)
 
     def __post_init__(self) -> None:
@@ -162,7 +163,7 @@ class Story:
                 gates=gates,
                 prometheuses=Prometheuses(places),
             ),
-            catalogue=builtin(),
+            catalogue=self.catalogue,
             served=frozenset({"HTTPRoute"}),
             clock=Clock(self.cluster),
         )

@@ -138,10 +138,15 @@ def only_our_own_is_touched(step: Step) -> Iterator[str]:
         yield "it is written without a label that says whose it is"
     elif not any(owner.get("controller") for owner in step.now["metadata"].get("ownerReferences") or []):
         yield "it is written without an owner"
-    if step.was and step.model and not labels(step.was).get(MODEL):
+    if step.was and step.model and not labels(step.was).get(MODEL) and _owner(step.was) != _owner(step.now):
         owner = step.world.get(KIND, step.model) or {"metadata": {}}
         if annotations(owner).get("serin.dev/adopt") != step.was["metadata"]["uid"]:
             yield "somebody else's object is taken over"
+
+
+def _owner(body: Object) -> object:
+    owners = body["metadata"].get("ownerReferences") or []
+    return next((owner["uid"] for owner in owners if owner.get("controller")), None)
 
 
 def a_revision_is_one_artifact(step: Step) -> Iterator[str]:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from serin.domain.gates import GateAnswer
+from serin.domain.intent import GatewayIntent
 from serin.domain.names import RevisionHash
 
 
@@ -79,6 +80,7 @@ class RouteView:
         accepted: Every parentRef is Accepted and ResolvedRefs at the current generation.
         refusal: What the controller says where it refuses the route.
         written_at: When Serin's latest apply of it was, from managedFields; None if unknown.
+        gateway: Where it hangs, as the spec would say it.
     """
 
     identity: Identity
@@ -87,6 +89,7 @@ class RouteView:
     accepted: bool
     refusal: str | None = None
     written_at: datetime | None = None
+    gateway: GatewayIntent | None = None
 
 
 class PodProblem(StrEnum):

@@ -6,7 +6,7 @@ and no other manager owns a field of ours (I8). An object that is missing is wri
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -76,6 +76,7 @@ class Scene:
 
     Attributes:
         rendered: What a ControllerRevision of the wanted revision holds; used only where none has frozen it.
+        frozen: Revisions whose ControllerRevision is gone, as they were.
     """
 
     intent: Intent
@@ -83,10 +84,11 @@ class Scene:
     observed: Observed
     router: Router
     rendered: Mapping[str, Any]
+    frozen: Mapping[RevisionHash, RevisionView] = field(default_factory=dict)
 
     def template(self, revision: RevisionHash) -> Mapping[str, Any] | None:
         """The frozen template of a revision, rendered now only if it is new (I14)."""
-        view = self.observed.revisions.get(revision)
+        view = self.observed.revisions.get(revision) or self.frozen.get(revision)
         if view is not None:
             frozen: Mapping[str, Any] | None = view.data.get("template")
             return frozen
@@ -137,9 +139,13 @@ def _spent(scene: Scene) -> tuple[Removal, ...]:
 
 
 def collides(intent: Intent, observed: Observed) -> bool:
-    """Whether another revision has the wanted one's short hash."""
+    """Whether another revision has the wanted one's short hash. A full hash begins with it, unless edited."""
     view = observed.revisions.get(intent.revision.hash)
-    return view is not None and view.full_hash != intent.revision.full_hash
+    return view is not None and view.full_hash.startswith(view.hash) and _other(intent, view)
+
+
+def _other(intent: Intent, view: RevisionView) -> bool:
+    return view.hash == intent.revision.hash and view.full_hash != intent.revision.full_hash
 
 
 def _has_pods(seen: Observed, revision: RevisionHash) -> bool:
@@ -155,12 +161,15 @@ def _revisions(scene: Scene) -> Iterator[Write]:
         view = seen.revisions.get(revision)
         if _unborn(scene, revision, size):
             continue
-        if view is None and revision == intent.revision.hash:
+        if view is None and (lost := scene.frozen.get(revision)) is not None:
+            yield _write(controller_revision(intent, revision, lost.full_hash, lost.number, lost.data), None)
+        elif view is None and revision == intent.revision.hash:
             number = max((known.number for known in seen.revisions.values()), default=0) + 1
             full = intent.revision.full_hash
             yield _write(controller_revision(intent, revision, full, number, scene.rendered), None)
-        elif view is not None and _unowned(scene, view.identity):
-            manifest = controller_revision(intent, revision, view.full_hash, view.number, view.data)
+        elif view is not None and (_unowned(scene, view.identity) or _other(intent, view)):
+            full = intent.revision.full_hash if revision == intent.revision.hash else view.full_hash
+            manifest = controller_revision(intent, revision, full, view.number, view.data)
             yield _write(manifest, view.identity)
 
 

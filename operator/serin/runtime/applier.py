@@ -186,7 +186,9 @@ class Applier:
             if self._owned(intent, found):
                 return found
         elif uid == intent.requests.adopt or self._is_ours(intent, found):
-            return await self._kube.apply(write.manifest, fence=Existing(uid))
+            # What was frozen stays, whatever this process took it for (I14).
+            kept = {"data": found["data"]} if write.kind == "ControllerRevision" else {}
+            return await self._kube.apply({**write.manifest, **kept}, fence=Existing(uid))
         raise NameTaken(Request("apply", write.kind, intent.key.namespace, write.name), uid)
 
     def _is_ours(self, intent: Intent, found: Mapping[str, Any]) -> bool:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from serin.domain.gates import GateAnswer, Outcome
+from serin.domain.intent import GatewayIntent
 from serin.domain.names import (
     CONTENT_ANNOTATION,
     EPOCH_ANNOTATION,
@@ -39,6 +40,10 @@ Object = Mapping[str, Any]
 
 SERVICE_LABEL: Final = "kubernetes.io/service-name"
 """Where an EndpointSlice says whose it is."""
+
+
+PLACED_BY: Final = ("name", "namespace", "sectionName", "port")
+"""What our parentRefs say; the server adds the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +142,17 @@ def _http_route(obj: Object, foreign: bool) -> RouteView | None:
         accepted=accepted(obj),
         refusal=refusal(obj),
         written_at=written_at(obj["metadata"]),
+        gateway=_gateway(obj["spec"]),
+    )
+
+
+def _gateway(spec: Mapping[str, Any]) -> GatewayIntent:
+    refs = spec.get("parentRefs") or ()
+    matches = next((rule["matches"] for rule in spec.get("rules") or () if rule.get("matches")), ({},))
+    return GatewayIntent(
+        parent_refs=tuple({name: ref[name] for name in PLACED_BY if name in ref} for ref in refs),
+        hostnames=tuple(spec.get("hostnames") or ()),
+        path=(matches[0].get("path") or {}).get("value", "/"),
     )
 
 
