@@ -107,6 +107,12 @@ class Node:
             raise ValueError(f"no container {container} of pod {namespace}/{pod} is running on {self.name}")
         os.kill(part.pid, sign)
 
+    def cut_off(self, namespace: str, pod: str) -> None:
+        """Tell nothing of a pod any more, as if the node were out of reach; it runs on."""
+        for one in self._pods.values():
+            if (one.namespace, one.name) == (namespace, pod):
+                one.cut_off = True
+
     def _find(self, namespace: str, pod: str, container: str) -> Container | None:
         named = (one for one in self._pods.values() if (one.namespace, one.name) == (namespace, pod))
         return next((part for one in named if (part := one.container(container))), None)

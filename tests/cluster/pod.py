@@ -95,6 +95,8 @@ class Pod:
         self._publishing = begin(self._publish_changes(), f"status of {self.name}")
         self._living = begin(self._live(), f"pod {self.name}")
         self._dying: asyncio.Task[None] | None = None
+        self.cut_off = False
+        """Nothing is told of it any more, as of a pod whose node is out of reach."""
 
     @property
     def uid(self) -> str:
@@ -222,7 +224,7 @@ class Pod:
     async def _publish(self) -> None:
         """Write the status if it is not what the object says already."""
         status = self._status()
-        if _contains(self.object.get("status") or {}, status):
+        if self.cut_off or _contains(self.object.get("status") or {}, status):
             return
         body = {"metadata": {"uid": self.uid}, "status": status}
         try:

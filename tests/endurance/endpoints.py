@@ -121,6 +121,7 @@ async def _node_gone(ground: Ground, model: Model, canary: str) -> None:
             for one in pod["status"]["conditions"]
         ]
         name = pod["metadata"]["name"]
+        ground.cluster.node.cut_off(model.namespace, name)
         body = {"status": {"conditions": told}}
         await model.api.patch(PODS, name, body, model.namespace, subresource="status")
 
