@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Final
 
 from serin.domain.analysis.verdict import Verdict
+from serin.domain.names import RevisionHash
 from serin.domain.rollout import course as to
 from serin.domain.rollout.course import Course
 from serin.domain.rollout.gating import failed_gate
 from serin.domain.rollout.limits import broken_guard
-from serin.domain.rollout.questions import crash_looping, is_retried, word_on
+from serin.domain.rollout.questions import crash_looping, crashes_alike, is_retried, word_on
 from serin.domain.rollout.shape import size_of
 from serin.domain.rollout.world import Reason, World, canary_of, hash_of, revision_name
 from serin.domain.status import Rollout, State
@@ -49,13 +50,18 @@ def _harm(world: World, course: Course, rollout: Rollout) -> Course | None:
     if (broken := _past_a_limit(world, course, rollout) or _refused(world, course, rollout)) is not None:
         return broken
     crashed = crash_looping(world, canary)
-    if crashed is not None:
+    if crashed is not None and not crashes_alike(world, canary, _compared(world, course, rollout)):
         name = revision_name(world.intent, canary)
         message = f"{name}: pod {crashed.name} crashed {crashed.restarts} times in a row ({crashed.detail})"
         return to.rolling_back(world, course, Reason.CRASH_LOOP, message)
     if world.ready(canary) or rollout.state not in SERVING_STATES or not size_of(world, rollout):
         return None
     return _lost(world, course, rollout)
+
+
+def _compared(world: World, course: Course, rollout: Rollout) -> RevisionHash | None:
+    """The revision beside the canary's; in the bake, when the canary is stable, the one before."""
+    return hash_of(world.intent, rollout.previous.revision) if rollout.previous else course.stable
 
 
 def _past_a_limit(world: World, course: Course, rollout: Rollout) -> Course | None:
@@ -89,11 +95,12 @@ def _lost(world: World, course: Course, rollout: Rollout) -> Course | None:
         if not _can_go_back(world, rollout):
             return None
         return to.rolling_back(world, course, Reason.LOST_ENDPOINTS, f"{name} has no ready endpoint left")
+    if not world.ready(course.stable):
+        # Both are gone: nothing is told of the canary, and there is nowhere to go.
+        return None
     if rollout.losses + 1 >= ENDPOINT_LOSSES:
         message = f"{name} lost all its ready endpoints {ENDPOINT_LOSSES} times"
         return to.rolling_back(world, course, Reason.LOST_ENDPOINTS, message)
-    if not world.ready(course.stable):
-        return None
     return to.back_to_preparing(world, course)
 
 

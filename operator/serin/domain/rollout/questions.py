@@ -38,6 +38,20 @@ def crash_looping(world: World, revision: RevisionHash) -> PodView | None:
     )
 
 
+def crashes_alike(world: World, revision: RevisionHash, other: RevisionHash | None) -> bool:
+    """Whether at least half as large a part of another revision's pods crashes: what they share is at fault,
+    such as a service both call, and not what tells them apart. One crash is enough there, since both begin at
+    once and the larger side gets through its back-offs later.
+    """
+    mine, theirs = (_crashing_share(world, one) for one in (revision, other))
+    return theirs > 0 and 2 * theirs >= mine
+
+
+def _crashing_share(world: World, revision: RevisionHash | None) -> float:
+    pods = _pods(world, revision) if revision else []
+    return sum(pod.problem is PodProblem.CRASH_LOOP for pod in pods) / max(1, len(pods))
+
+
 def is_paused(world: World, rollout: Rollout) -> bool:
     """Whether a person holds the attempt, in Git or by annotation."""
     return world.intent.paused or world.intent.requests.pause == rollout.attempt
