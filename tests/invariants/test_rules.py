@@ -28,7 +28,8 @@ class History:
         made = copy.deepcopy({**known, **body})
         made["metadata"] = copy.deepcopy({**known["metadata"], **body.get("metadata", {}), "name": name})
         entries = {entry["manager"]: entry for entry in made["metadata"].get("managedFields", [])}
-        sub = {"subresource": "status"} if kind == "ModelDeployment" and by == "serin" else {}
+        status = by == "gateway" or (kind == "ModelDeployment" and by == "serin")
+        sub = {"subresource": "status"} if status else {}
         entries[by] = {"manager": by, "operation": "Apply", "time": str(self.clock), "fieldsV1": {}, **sub}
         made["metadata"] |= {"managedFields": list(entries.values()), "resourceVersion": str(len(self.seen))}
         made["kind"] = kind
@@ -305,3 +306,16 @@ def test_an_edit_by_somebody_else_is_not_ours() -> None:
     made.edit("Deployment", OLD, lambda body: body["spec"].update(replicas=1), by="kubectl")
 
     assert list(violations(made.seen)) == []
+
+
+def test_a_status_after_an_edit_by_somebody_else_is_not_ours() -> None:
+    made = serving()
+
+    made.edit("HTTPRoute", "fraud", weights_of_one, by="kubectl")
+    made.edit("HTTPRoute", "fraud", lambda body: body.update(status={"parents": [{}]}), by="gateway")
+
+    assert list(violations(made.seen)) == []
+
+
+def weights_of_one(route: Object) -> None:
+    route["spec"]["rules"][0]["backendRefs"][0]["weight"] = 1

@@ -75,8 +75,8 @@ class Step:
     @property
     def ours(self) -> bool:
         """Whether this version was written by the operator: its apply, and nobody else's write since."""
-        if self.now is None:
-            return False
+        if self.now is None or (self.was and self.kind != KIND and _asked(self.was) == _asked(self.now)):
+            return False  # a status of somebody else's, perhaps right after somebody's edit
         written, before = managed(self.now), managed(self.was) if self.was else {}
         if not any(manager == MANAGER for manager, *_ in written):
             return False
@@ -222,6 +222,13 @@ def route_weights(route: Object) -> dict[str, int]:
     """Weights by backend, of its first rule."""
     rules = route["spec"].get("rules") or [{}]
     return {entry["name"]: entry.get("weight", 1) for entry in rules[0].get("backendRefs") or []}
+
+
+def _asked(body: Object) -> Object:
+    """The object without its status, and without what every write changes."""
+    noise = ("managedFields", "resourceVersion", "generation")
+    metadata = {key: value for key, value in body["metadata"].items() if key not in noise}
+    return {**{key: value for key, value in body.items() if key != "status"}, "metadata": metadata}
 
 
 def managed(body: Object) -> dict[tuple[str, str, str], tuple[str, str]]:
