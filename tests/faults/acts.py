@@ -58,6 +58,10 @@ class Stream(Protocol):
     later: list[bytes]
     """Lines to be given right after the next event."""
 
+    def hold(self, uid: str, line: bytes, seconds: float) -> None:
+        """Give the line in so many seconds, unless the object has another event until then."""
+        ...
+
 
 Act = Callable[[Exchange], Awaitable[Answer]]
 EventAct = Callable[[Stream, Shown, bytes], Awaitable[list[bytes]]]
@@ -220,6 +224,16 @@ def then(what: Callable[[], Awaitable[None]]) -> Act:
 async def hidden(stream: Stream, shown: Shown, line: bytes) -> list[bytes]:
     """The event never comes."""
     return []
+
+
+def skipped(seconds: float) -> EventAct:
+    """The event never comes if the object has another one soon, as after a gap; otherwise it is late."""
+
+    async def act(stream: Stream, shown: Shown, line: bytes) -> list[bytes]:
+        stream.hold(shown.object["metadata"]["uid"], line, seconds)
+        return []
+
+    return act
 
 
 async def twice(stream: Stream, shown: Shown, line: bytes) -> list[bytes]:

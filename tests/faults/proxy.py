@@ -78,7 +78,7 @@ class FaultProxy:
     ) -> None:
         for event in self._flowing.values():
             event.set()
-        self._sever()
+        self.sever()
         for task in list(self._work):
             task.cancel()
         await asyncio.gather(*self._work, return_exceptions=True)
@@ -106,6 +106,11 @@ class FaultProxy:
         for kind in kinds or tuple(self._flowing):
             self._flowing[kind].set()
 
+    @property
+    def token(self) -> str:
+        """What is in the token file."""
+        return self._token_file.read_text()
+
     def rotate(self, token: str) -> None:
         """Put another token into the token file, as a kubelet does long before the old one expires."""
         self._token_file.touch(mode=0o600)
@@ -114,13 +119,13 @@ class FaultProxy:
     def expire(self, token: str) -> None:
         """Answer 401 to whoever comes with this token, and end the watches, as a server does in time."""
         self._refused.add(token)
-        self._sever()
+        self.sever()
 
     @asynccontextmanager
     async def down(self) -> AsyncIterator[None]:
         """The server is away: connections break and new ones are refused."""
         await self._site.stop()
-        self._sever()
+        self.sever()
         try:
             yield
         finally:
@@ -128,9 +133,6 @@ class FaultProxy:
 
     def sever(self) -> None:
         """Reset all connections."""
-        self._sever()
-
-    def _sever(self) -> None:
         for connection in self._runner.server.connections if self._runner.server else ():
             if connection.transport is not None:
                 connection.transport.abort()
@@ -210,19 +212,19 @@ class FaultProxy:
     async def _streamed(
         self, kind: str, stream: aiohttp.ClientResponse, response: web.StreamResponse
     ) -> None:
-        watch = Watch(kind)
-        async for line in stream.content:
-            await self._flowing[kind].wait()
-            try:
-                given = await self._given(watch, line)
-            except Dropped as dropped:
-                if dropped.sent:
-                    await response.write(dropped.sent)
-                if dropped.sent.endswith(b"\n"):
-                    return
+        watch = Watch(kind, response)
+        try:
+            async for line in stream.content:
+                await self._flowing[kind].wait()
+                for one in await self._given(watch, line):
+                    await response.write(one)
+        except Dropped as dropped:
+            if dropped.sent:
+                await response.write(dropped.sent)
+            if not dropped.sent.endswith(b"\n"):
                 raise Dropped from dropped
-            for one in given:
-                await response.write(one)
+        finally:
+            watch.end()
 
     async def _given(self, watch: "Watch", line: bytes) -> list[bytes]:
         event = json.loads(line)
@@ -230,6 +232,7 @@ class FaultProxy:
         later, watch.later = watch.later, []
         if shown.type != "BOOKMARK":
             self.trace.all.append(shown)
+            watch.release(str(shown.object.get("metadata", {}).get("uid")))
         for rule in self.event_rules:
             if rule.meets(shown):
                 shown.fault = getattr(rule.act, "__qualname__", repr(rule.act)).partition(".")[0]
@@ -240,9 +243,30 @@ class FaultProxy:
 class Watch:
     """One watch under way."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, response: web.StreamResponse) -> None:
         self.kind = kind
         self.later: list[bytes] = []
+        self._response = response
+        self._held: dict[str, asyncio.Task[None]] = {}
+
+    def hold(self, uid: str, line: bytes, seconds: float) -> None:
+        """Give the line in so many seconds, unless the object has another event until then."""
+        self._held[uid] = asyncio.create_task(self._give_late(line, seconds))
+
+    def release(self, uid: str) -> None:
+        """The object has another event."""
+        if task := self._held.pop(uid, None):
+            task.cancel()
+
+    def end(self) -> None:
+        """Nothing more is given."""
+        for uid in list(self._held):
+            self.release(uid)
+
+    async def _give_late(self, line: bytes, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        with suppress(OSError):
+            await self._response.write(line)
 
 
 class Passing:

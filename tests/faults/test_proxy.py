@@ -1,4 +1,4 @@
-"""The fault proxy in front of the real API server: what a rule says happens, to its client and to nobody else."""
+"""The fault proxy before the real API server: what a rule says happens to its client, and to nobody else."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

@@ -1,0 +1,95 @@
+"""The cluster that all runs share, and many runs side by side on it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+
+from tests.cluster import kubeconfig
+from tests.cluster.binaries import Binaries
+from tests.cluster.cluster import Cluster
+from tests.cluster.envoy import Envoy
+from tests.cluster.gateway import Gateway
+from tests.cluster.network import GATEWAY
+
+# First of all that computes: it keeps numerical libraries from starting threads, with which no process is let
+# into a network of its own.
+from tests.conftest import REPOSITORY
+from tests.faults.ending import Ending, differences
+from tests.faults.plans import Plan, title
+from tests.faults.pods import Pods
+from tests.faults.run import Ground, Ran, run
+from tests.faults.trace import Trace
+from tests.faults.workloads import Workload
+from tests.stage.operator import ACCESS, ACCOUNT
+
+WIDTH: Final = 8
+"""Runs at once that two cores bear: they mostly wait, but each starts an operator or two."""
+TWICE: Final = 2
+
+Reference = tuple[Workload, str]
+
+
+@asynccontextmanager
+async def ground(binaries: Binaries) -> AsyncIterator[Ground]:
+    """A cluster of its own with a gateway and the simulated node."""
+    async with Cluster(binaries, manifests=[REPOSITORY / "crds"]) as cluster:
+        envoy = await cluster.attach(Envoy(cluster.folder / "envoy", address=GATEWAY))
+        await cluster.attach(Gateway(cluster.api, envoy))
+        yield await prepared(cluster)
+
+
+async def prepared(cluster: Cluster) -> Ground:
+    """What runs need on a cluster that has a gateway."""
+    await cluster.install(*ACCESS)
+    account = kubeconfig.access(await cluster.service_account_kubeconfig(*ACCOUNT))
+    return Ground(cluster, account, await cluster.attach(Pods(cluster.api)))
+
+
+class References:
+    """The runs without faults, two of each workload, which have to agree."""
+
+    def __init__(self) -> None:
+        self.endings: dict[tuple[str, str], Ending] = {}
+        self.traces: dict[Reference, Trace] = {}
+        self.wrong: dict[str, list[str]] = {}
+
+    async def run(self, place: Ground, chosen: Iterable[Reference], *, width: int = WIDTH) -> None:
+        """Run them, side by side."""
+        free = asyncio.Semaphore(max(1, width // TWICE))
+
+        async def one(workload: Workload, router: str) -> None:
+            async with free:
+                first, second = await asyncio.gather(*(run(place, workload, router) for _ in range(TWICE)))
+            self.endings[workload.__name__, router] = first.ending
+            self.traces[workload, router] = first.trace
+            apart = differences(second.ending, first.ending)
+            if wrong := [*first.wrong, *second.wrong, *apart]:
+                self.wrong[title(workload, router)] = wrong
+
+        await asyncio.gather(*(one(workload, router) for workload, router in chosen))
+
+
+async def run_all(
+    place: Ground,
+    plans: Iterable[Plan],
+    endings: Mapping[tuple[str, str], Ending],
+    *,
+    width: int = WIDTH,
+    told: Callable[[Plan, Ran], None],
+) -> None:
+    """Run plans side by side; `told` hears of each as it ends."""
+    waiting = iter(plans)
+
+    async def lane() -> None:
+        for plan in waiting:
+            ran = await run(
+                place,
+                plan.workload,
+                plan.router,
+                fault=plan.fault,
+                wanted=endings[plan.reference],
+            )
+            told(plan, ran)
+
+    await asyncio.gather(*(lane() for _ in range(width)))

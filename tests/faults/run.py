@@ -1,0 +1,158 @@
+"""One run of a workload: its own namespace, its own operator behind its own proxy, and what came of it.
+
+Many runs share a cluster, its gateway and the simulated node, and go on side by side. A run with a fault is
+held against the ending of the runs without.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final
+
+from tests.cluster.cluster import Cluster
+from tests.cluster.kubeconfig import Access
+from tests.cluster.namespaces import fresh_namespace
+from tests.cluster.waiting import NotInTime, until
+from tests.faults.ending import Ending, differences, ending_of
+from tests.faults.kept import Kept
+from tests.faults.pods import Pods
+from tests.faults.proxy import FaultProxy
+from tests.faults.trace import Trace
+from tests.faults.workloads import Stage, Workload
+from tests.invariants.rules import violations
+from tests.invariants.story import story
+from tests.invariants.watcher import Watcher
+from tests.stage.model import Model
+
+NAME: Final = "fraud"
+QUIET_SECONDS: Final = 1.5
+"""Without any new version: a run without faults has ended."""
+SETTLED_WITHIN: Final = 45.0
+"""After the last thing a person does; a fault may cost a back-off, a sweep and a start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What all runs share."""
+
+    cluster: Cluster
+    account: Access
+    pods: Pods
+
+
+@dataclass(slots=True)
+class Scene:
+    """What a fault may act upon.
+
+    Attributes:
+        dice: For what a fault leaves to chance: the same in every run of it.
+        tasks: What it does beside the run, which does not end before.
+    """
+
+    cluster: Cluster
+    stage: Stage
+    proxy: FaultProxy
+    kept: Kept
+    dice: Random
+    tasks: list["asyncio.Task[None]"] = field(default_factory=list)
+
+
+Fault = Callable[[Scene], None]
+"""Lays its rules; called before the operator starts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """What came of a run; `wrong` is empty where nothing differed and no rule was broken."""
+
+    ending: Ending
+    trace: Trace
+    wrong: list[str]
+    seconds: float
+    restarts: int
+    story: list[str]
+
+
+async def run(
+    ground: Ground,
+    workload: Workload,
+    router: str,
+    *,
+    fault: Fault | None = None,
+    wanted: Ending | None = None,
+    seed: int = 0,
+) -> Ran:
+    """Run a workload to its end; with a fault, until it ends as is wanted or is late."""
+    began = time.monotonic()
+    cluster = ground.cluster
+    async with fresh_namespace(cluster.api) as place, Watcher(cluster.api, place) as watcher:
+        proxy = FaultProxy(
+            ground.account, cluster.folder / "proxies" / place, looks_by=cluster.server.tokens["admin"]
+        )
+        model = Model(cluster.api, place, NAME)
+        model.host = f"{place}.example.com"
+        stage = Stage(model, ground.pods, router)
+        async with proxy:
+            kept = Kept(cluster, place, proxy)
+            scene = Scene(cluster, stage, proxy, kept, Random(seed))
+            if fault is not None:
+                fault(scene)
+            async with kept:
+                wrong = await _played(scene, workload, watcher, wanted)
+                wrong += _words(scene, watcher)
+            if wrong:
+                wrong.append(f"the log ends with:\n{kept.said()}")
+    return Ran(
+        ending=ending_of(watcher.history, place),
+        trace=proxy.trace,
+        wrong=wrong,
+        seconds=time.monotonic() - began,
+        restarts=kept.kills + len(kept.ends),
+        story=list(story(watcher.history)) if wrong else [],
+    )
+
+
+async def _played(scene: Scene, workload: Workload, watcher: Watcher, wanted: Ending | None) -> list[str]:
+    place = scene.stage.model.namespace
+    try:
+        await workload(scene.stage)
+    except NotInTime as late:
+        return [f"it does not come to its end: {late}"]
+    finally:
+        await asyncio.gather(*scene.tasks)
+        scene.proxy.lift()
+        scene.proxy.thaw()
+
+    async def apart() -> list[str]:
+        assert wanted is not None
+        return differences(ending_of(watcher.history, place), wanted)
+
+    if wanted is not None:
+        try:
+            await until(apart, lambda found: not found, within=SETTLED_WITHIN)
+        except NotInTime:
+            return await apart()
+    await _quiet(watcher)
+    return [] if wanted is None else await apart()
+
+
+async def _quiet(watcher: Watcher) -> None:
+    """Wait until nothing has happened for a while."""
+    clock = asyncio.get_running_loop().time
+    seen, since = 0, clock()
+
+    async def rest() -> float:
+        nonlocal seen, since
+        if (count := len(watcher.history)) != seen:
+            seen, since = count, clock()
+        return clock() - since
+
+    await until(rest, lambda rested: rested >= QUIET_SECONDS, what="the end of all writes")
+
+
+def _words(scene: Scene, watcher: Watcher) -> list[str]:
+    told = [str(violation) for violation in violations(watcher.history)]
+    idle = [one for one in scene.proxy.trace.writes if one.changed is False]
+    return told + [f"it changes nothing: {one}" for one in idle]
