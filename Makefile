@@ -12,8 +12,11 @@ export PYTHONUNBUFFERED := 1
 KEEP ?=
 CONTEXT ?=
 ARGS ?=
+MINUTES ?= 30
+MODELS ?= 20
+SEED ?=
 
-.PHONY: help setup demo test lint types unit corpus cluster kind clean
+.PHONY: help setup demo test lint types unit corpus traffic chaos cluster kind clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +47,15 @@ corpus: .venv/complete ## Judge more than a thousand rollouts whose truth is kno
 
 simulate: .venv/complete ## The tables of docs/statistics.md anew, in about ten minutes; ARGS='detection split' for some
 	@python -m tests.statistics.published $(ARGS)
+
+traffic: setup ## What users lose while versions come and go, and how soon a dead canary gets nothing: 20 minutes
+	@python -m tests.endurance openings
+	@python -m tests.endurance endpoints
+	@python -m tests.endurance endpoints --delay 3
+	@python -m tests.endurance traffic
+
+chaos: setup ## MINUTES of random faults over MODELS models under traffic; SEED=n repeats a run
+	@python -m tests.endurance $(if $(SEED),--seed $(SEED)) chaos --minutes $(MINUTES) --models $(MODELS)
 
 cluster: setup ## A control plane with pods as processes; says how to reach it and runs until Ctrl-C
 	@python -m tests.cluster $(ARGS)
