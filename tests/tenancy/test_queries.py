@@ -1,4 +1,4 @@
-"""Attacks on the namespace of a guard's query by what nobody thought of: queries made from PromQL's own parts.
+"""Attacks on the namespace of a guard by what nobody thought of: queries made from PromQL's own parts.
 
 Those that somebody did think of are in `tests.unit.analysis.test_confined`, and are asked of a real
 Prometheus beside another namespace's secret in `tests.component.test_guarding`.
