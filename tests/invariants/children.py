@@ -47,6 +47,8 @@ def what_is_named_stays(step: Step) -> Iterator[str]:
     owner = step.world.get(KIND, step.model)
     if step.now is not None or owner is None or _going(owner) or not step.revision:
         return
+    if _owner(step.object) in step.world.gone:
+        return  # it went with what owned it: the ModelDeployment is another one of that name
     if step.kind in ("Service", "Deployment", "ControllerRevision"):
         route = step.world.get("HTTPRoute", step.model)
         if route is not None and not _going(route) and step.revision in route_weights(route):
