@@ -10,6 +10,7 @@ from typing import Any, Final, Self
 import aiohttp
 
 from tests.cluster.endpoints import Endpoint
+from tests.cluster.envoy_config import Backend, DataPlane, Json
 from tests.cluster.images import Image
 from tests.cluster.network import free_port
 from tests.cluster.processes import Program, answers
@@ -96,3 +97,13 @@ class LocalServer:
             http.put(f"{self.url}/behaviour", json=behaviour) as answer,
         ):
             answer.raise_for_status()
+
+
+def split(weights: dict[LocalServer, int]) -> DataPlane:
+    """One virtual host for everybody, split by weight."""
+    clusters = [{"name": server.revision, "weight": weight} for server, weight in weights.items()]
+    route: Json = {"match": {"prefix": "/"}, "route": {"weighted_clusters": {"clusters": clusters}}}
+    return DataPlane(
+        backends={server.revision: Backend(endpoints=frozenset({server.endpoint})) for server in weights},
+        virtual_hosts=[{"name": "all", "domains": ["*"], "routes": [route]}],
+    )

@@ -7,8 +7,8 @@ import pytest
 
 from tests.cluster.endpoints import Endpoint
 from tests.cluster.envoy import Envoy, NotApplied
-from tests.cluster.envoy_config import Backend, DataPlane, Json
-from tests.cluster.local_server import INFER, LocalServer
+from tests.cluster.envoy_config import Backend, DataPlane
+from tests.cluster.local_server import INFER, LocalServer, split
 from tests.cluster.network import free_port
 from tests.cluster.traffic import Fate, Traffic
 
@@ -31,16 +31,6 @@ async def canary(tmp_path: Path) -> AsyncIterator[LocalServer]:
         yield server
 
 
-def split(weights: dict[LocalServer, int]) -> DataPlane:
-    """One virtual host for everybody, split by weight."""
-    clusters = [{"name": server.revision, "weight": weight} for server, weight in weights.items()]
-    route: Json = {"match": {"prefix": "/"}, "route": {"weighted_clusters": {"clusters": clusters}}}
-    return DataPlane(
-        backends={server.revision: Backend(endpoints=frozenset({server.endpoint})) for server in weights},
-        virtual_hosts=[{"name": "all", "domains": ["*"], "routes": [route]}],
-    )
-
-
 async def test_requests_are_split_by_weight(envoy: Envoy, stable: LocalServer, canary: LocalServer) -> None:
     await envoy.apply(split({stable: 80, canary: 20}))
 
@@ -50,27 +40,6 @@ async def test_requests_are_split_by_weight(envoy: Envoy, stable: LocalServer, c
     assert users.results.by_fate().keys() == {Fate.OK}, users.results.story()
     # Envoy draws each request: 5 standard deviations of a binomial with n = 2000 are 0.045.
     assert users.results.share("canary") == pytest.approx(0.2, abs=0.045), users.results.story()
-
-
-async def test_a_canary_opens_from_nothing_and_goes_without_a_lost_request(
-    envoy: Envoy, stable: LocalServer, canary: LocalServer
-) -> None:
-    await envoy.apply(split({stable: 100}))
-
-    async with Traffic(envoy.url + INFER, per_second=200) as users:
-        for _ in range(5):
-            for weights in (
-                {stable: 100, canary: 0},
-                {stable: 80, canary: 20},
-                {stable: 0, canary: 100},
-                {stable: 100, canary: 0},
-                {stable: 100},
-            ):
-                await envoy.apply(split(weights))
-                await users.more(60)
-
-    assert users.results.lost() == [], users.results.story()
-    assert users.results.by_revision()["canary"] > 200
 
 
 async def test_a_weight_of_zero_is_zero_requests(

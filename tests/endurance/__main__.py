@@ -18,11 +18,10 @@ from tests.endurance.chaos import Plan, chaos
 from tests.endurance.endpoints import BAR_SECONDS, losses
 from tests.endurance.ground import ground
 from tests.endurance.openings import opened
-from tests.endurance.versions import turned
+from tests.endurance.versions import Asked, turned
 
 CANNOT_RUN: Final = 2
 SCRAPE_SECONDS: Final = 5
-STREAMS_PER_SECOND: Final = 0.8
 
 
 def main() -> int:
@@ -63,14 +62,13 @@ async def _chaos(found: Binaries, options: argparse.Namespace) -> bool:
 
 async def _traffic(found: Binaries, options: argparse.Namespace) -> bool:
     async with ground(found, folder=options.folder, judged=False, seed=options.seed) as running:
-        seen = await turned(
-            running,
+        asked = Asked(
             requests=options.requests,
             streams=options.streams,
             per_second=options.per_second,
-            streams_per_second=STREAMS_PER_SECOND,
             models=options.models,
         )
+        seen = await turned(running, asked)
     for line in report.of_versions(seen):
         _say(line)
     return seen.good

@@ -16,13 +16,13 @@ import aiohttp
 
 from tests.cluster.resources import DEPLOYMENTS, PODS, Object
 from tests.cluster.waiting import until
-from tests.endurance.ground import Ground
+from tests.endurance.ground import Stage
 from tests.invariants.world import Seen, revision_of
 from tests.stage.model import Model, condition, phase, spec, state
 
 WEIGHT: Final = 50
 BAR_SECONDS: Final = 2.0
-Way = Callable[[Ground, Model, str], Awaitable[None]]
+Way = Callable[[Stage, Model, str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,43 +36,43 @@ class Loss:
     """And to Envoy's taking that route over."""
 
 
-async def losses(ground: Ground, *, rounds: int) -> list[Loss]:
+async def losses(stage: Stage, *, rounds: int) -> list[Loss]:
     """Let a canary lose its endpoints in every way, so many times."""
     found = await asyncio.gather(
-        *(_lost_again_and_again(ground, name, way, rounds) for name, way in WAYS.items())
+        *(_lost_again_and_again(stage, name, way, rounds) for name, way in WAYS.items())
     )
     return list(itertools.chain.from_iterable(found))
 
 
-async def _lost_again_and_again(ground: Ground, way: str, act: Way, rounds: int) -> list[Loss]:
-    model = Model(ground.cluster.api, ground.place, way)
+async def _lost_again_and_again(stage: Stage, way: str, act: Way, rounds: int) -> list[Loss]:
+    model = Model(stage.cluster.api, stage.place, way)
     await model.apply(_version("stable"))
     stable = (await model.until(condition("Ready"), within=120))["status"]["stable"]["revision"]
-    await ground.gateway.until_served(ground.place, way, {stable: 100})
+    await stage.gateway.until_served(stage.place, way, {stable: 100})
     found = []
     for number in range(rounds):
         await model.apply(_version(f"canary-{number}"))
         await model.until(state("Stepping"), within=120)
         weights = await model.until_weights(WEIGHT)
         canary = next(name for name in weights if name != stable)
-        await ground.gateway.until_served(ground.place, way, weights)
+        await stage.gateway.until_served(stage.place, way, weights)
         began = time.time()
-        await act(ground, model, canary)
-        found.append(await _answered(ground, way, canary, since=began))
+        await act(stage, model, canary)
+        found.append(await _answered(stage, way, canary, since=began))
         await model.apply(_version("stable"))
         await model.until(phase("Ready"), within=120)
     return found
 
 
-async def _answered(ground: Ground, way: str, canary: str, *, since: float) -> Loss:
+async def _answered(stage: Stage, way: str, canary: str, *, since: float) -> Loss:
     """Wait until Envoy gives the canary nothing."""
-    place = ground.place
+    place = stage.place
 
     async def look() -> float | None:
         return next(
             (
                 one.at
-                for one in ground.gateway.history
+                for one in stage.gateway.history
                 if one.route == (place, way) and one.at >= since and not one.weights.get(canary)
             ),
             None,
@@ -80,10 +80,10 @@ async def _answered(ground: Ground, way: str, canary: str, *, since: float) -> L
 
     served = await until(look, within=60, what=f"weight 0 of {canary} in Envoy")
     assert served is not None
-    await ground.watcher.settled()
-    history = [seen for seen in ground.watcher.history_of(way) if seen.at >= since]
+    await stage.watcher.settled()
+    history = [seen for seen in stage.watcher.history_of(way) if seen.at >= since]
     lost = next(_emptied(history, canary))
-    written = ground.watcher.taken_away(way, canary, since=since)
+    written = stage.watcher.taken_away(way, canary, since=since)
     return Loss(way=way, written=written - lost, served=served - lost)
 
 
@@ -96,12 +96,12 @@ def _emptied(history: list[Seen], revision: str) -> Iterator[float]:
                 yield seen.at
 
 
-async def _killed(ground: Ground, model: Model, canary: str) -> None:
+async def _killed(stage: Stage, model: Model, canary: str) -> None:
     for name in await model.pod_names(canary):
-        ground.cluster.node.kill(model.namespace, name, "model")
+        stage.cluster.node.kill(model.namespace, name, "model")
 
 
-async def _unready(ground: Ground, model: Model, canary: str) -> None:
+async def _unready(stage: Stage, model: Model, canary: str) -> None:
     async with aiohttp.ClientSession() as http:
         for pod in await _pods(model, canary):
             url = f"http://{pod['status']['podIP']}:8080/behaviour"
@@ -109,11 +109,11 @@ async def _unready(ground: Ground, model: Model, canary: str) -> None:
                 answer.raise_for_status()
 
 
-async def _scaled(ground: Ground, model: Model, canary: str) -> None:
+async def _scaled(stage: Stage, model: Model, canary: str) -> None:
     await model.api.patch(DEPLOYMENTS, canary, {"spec": {"replicas": 0}}, model.namespace)
 
 
-async def _node_gone(ground: Ground, model: Model, canary: str) -> None:
+async def _node_gone(stage: Stage, model: Model, canary: str) -> None:
     """What the node-lifecycle controller writes when a node has not been heard of."""
     for pod in await _pods(model, canary):
         told = [
@@ -121,7 +121,7 @@ async def _node_gone(ground: Ground, model: Model, canary: str) -> None:
             for one in pod["status"]["conditions"]
         ]
         name = pod["metadata"]["name"]
-        ground.cluster.node.cut_off(model.namespace, name)
+        stage.cluster.node.cut_off(model.namespace, name)
         body = {"status": {"conditions": told}}
         await model.api.patch(PODS, name, body, model.namespace, subresource="status")
 

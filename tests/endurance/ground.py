@@ -72,22 +72,28 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
-    """A running ground."""
+class Stage:
+    """Where models serve users, and an operator looks after them."""
 
     cluster: Cluster
     place: str
     envoy: Envoy
     gateway: Gateway
-    prometheus: Prometheus
     watcher: Watcher
-    proxy: FaultProxy
-    kept: Kept
-    access_log: Path
 
     def url(self, model: str, verb: str = "infer") -> str:
         """Where users ask a model; its host names the route."""
         return f"{self.envoy.url}/v2/models/{model}/{verb}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground(Stage):
+    """The same with all that can go wrong in it."""
+
+    prometheus: Prometheus
+    proxy: FaultProxy
+    kept: Kept
+    access_log: Path
 
 
 @asynccontextmanager

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from tests.cluster.envoy import Envoy
-from tests.cluster.envoy_config import Backend, DataPlane, Json
-from tests.cluster.local_server import INFER, LocalServer
+from tests.cluster.local_server import INFER, LocalServer, split
 from tests.cluster.traffic import Results, Traffic
 
-ROUND: Final = (0, 20, 0, None)
+ROUND: Final = (0, 20, 100, 0, None)
 """The canary's weights of one round; None is a route without it."""
 LEAST_REQUESTS: Final = 20
 """Sent at each of the weights."""
@@ -42,13 +41,3 @@ async def opened(envoy: Envoy, folder: Path, *, openings: int, per_second: float
                     await envoy.apply(split({stable: 100 - (weight or 0), **beside}))
                     await users.more(LEAST_REQUESTS)
         return Opened(openings=openings, seconds=time.monotonic() - began, results=users.results)
-
-
-def split(weights: dict[LocalServer, int]) -> DataPlane:
-    """One virtual host for everybody, split by weight."""
-    clusters = [{"name": server.revision, "weight": weight} for server, weight in weights.items()]
-    route: Json = {"match": {"prefix": "/"}, "route": {"weighted_clusters": {"clusters": clusters}}}
-    return DataPlane(
-        backends={server.revision: Backend(endpoints=frozenset({server.endpoint})) for server in weights},
-        virtual_hosts=[{"name": "all", "domains": ["*"], "routes": [route]}],
-    )

@@ -8,13 +8,13 @@ import asyncio
 import itertools
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tests.cluster.traffic import Results, Sent, Traffic
-from tests.endurance.ground import Ground
+from tests.endurance.ground import Stage
 from tests.endurance.load import Overload, heaviest, overloads
 from tests.endurance.streams import LENGTHS, Streamed, Streams
 from tests.invariants.rules import shortfalls
@@ -25,6 +25,7 @@ SIZE: Final = 3
 WEIGHTS: Final = (20, 60, 90)
 STAGE_SECONDS: Final = 2.0
 """How long users see each state before it is left."""
+SHORT_DRAIN: Final = 4
 MARGIN_SECONDS: Final = 5
 """The drain's length beyond the longest stream: one may begin just before the proxy hears of weight 0."""
 
@@ -33,7 +34,7 @@ MARGIN_SECONDS: Final = 5
 class Wheel:
     """One model, and the turns it goes through."""
 
-    ground: Ground
+    stage: Stage
     model: Model
     drain: int
     turns: Counter[str] = field(default_factory=Counter)
@@ -46,7 +47,7 @@ class Wheel:
         await self.model.apply(self.stable)
         seen = await self.model.until(condition("Ready"), within=180)
         weights = {seen["status"]["stable"]["revision"]: 100}
-        await self.ground.gateway.until_served(self.ground.place, self.model.name, weights, within=60)
+        await self.stage.gateway.until_served(self.stage.place, self.model.name, weights, within=60)
 
     async def turn(self, way: str) -> None:
         """One rollout, to its end."""
@@ -100,7 +101,7 @@ class Wheel:
         seen = await self.model.until(state(where, step=step), within=180)
         if step is not None:
             weights = await self.model.until_weights(WEIGHTS[step])
-            await self.ground.gateway.until_served(self.ground.place, self.model.name, weights)
+            await self.stage.gateway.until_served(self.stage.place, self.model.name, weights)
         await asyncio.sleep(STAGE_SECONDS)
         return seen
 
@@ -139,21 +140,37 @@ class Turned:
         return not (self.failed or self.truncated or self.overloaded or self.short or self.broken)
 
 
-async def turned(
-    ground: Ground, *, requests: int, streams: int, per_second: float, streams_per_second: float, models: int
-) -> Turned:
-    """Turn until there were so many requests and streams; the models share the requests evenly.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What users ask while versions come and go.
 
-    The first model has the streams, and so a drain that is longer than they are.
+    Attributes:
+        requests, streams: At least so many.
+        per_second: Requests, which the models share evenly.
+        streams_per_second: Of the first model; its drain is longer than they are.
+        lengths: Seconds of the streams, one after the other.
+        ways: Of ending a rollout, one after the other.
     """
-    longest = round(max(LENGTHS)) + MARGIN_SECONDS
+
+    requests: int = 50_000
+    streams: int = 200
+    per_second: float = 120
+    streams_per_second: float = 0.8
+    models: int = 3
+    lengths: Sequence[float] = LENGTHS
+    ways: Sequence[str] = ()
+
+
+async def turned(stage: Stage, asked: Asked) -> Turned:
+    """Turn, way after way, until users have asked enough."""
+    longest = round(max(asked.lengths)) + MARGIN_SECONDS
     wheels = [
         Wheel(
-            ground=ground,
-            model=Model(ground.cluster.api, ground.place, f"wheel{number}"),
-            drain=longest if number == 0 and streams else 4,
+            stage=stage,
+            model=Model(stage.cluster.api, stage.place, f"wheel{number}"),
+            drain=longest if number == 0 and asked.streams else SHORT_DRAIN,
         )
-        for number in range(models)
+        for number in range(asked.models)
     ]
     await asyncio.gather(*(wheel.began() for wheel in wheels))
     began = time.time()
@@ -161,33 +178,34 @@ async def turned(
     async with AsyncExitStack() as stack:
         for wheel in wheels:
             name, host = wheel.model.name, wheel.model.host
-            users = Traffic(ground.url(name), per_second=per_second / models, host=host)
+            users = Traffic(stage.url(name), per_second=asked.per_second / asked.models, host=host)
             results.append((await stack.enter_async_context(users)).results)
         first = wheels[0].model
-        url = ground.url(first.name, "generate_stream")
-        streaming = Streams(url, host=first.host, per_second=streams_per_second)
-        if streams:
+        url = stage.url(first.name, "generate_stream")
+        streaming = Streams(url, host=first.host, per_second=asked.streams_per_second, lengths=asked.lengths)
+        if asked.streams:
             await stack.enter_async_context(streaming)
 
         def enough() -> bool:
-            asked = sum(len(one.sent) for one in results)
-            return asked >= requests and (not streams or len(streaming.ended) >= streams)
+            sent = sum(len(one.sent) for one in results)
+            return sent >= asked.requests and len(streaming.ended) >= asked.streams
 
-        await asyncio.gather(*(_turning(wheel, enough) for wheel in wheels))
-    return await _seen(ground, wheels, results, streaming, since=began)
+        await asyncio.gather(*(_turning(wheel, asked.ways or tuple(WAYS), enough) for wheel in wheels))
+    return await _seen(stage, wheels, results, streaming, since=began)
 
 
-async def _turning(wheel: Wheel, enough: Callable[[], bool]) -> None:
-    for way in itertools.cycle(WAYS):
+async def _turning(wheel: Wheel, ways: Sequence[str], enough: Callable[[], bool]) -> None:
+    """A model whose users have to wait longer goes fewer ways."""
+    for way in itertools.cycle(ways):
         await wheel.turn(way)
         if enough():
             return
 
 
 async def _seen(
-    ground: Ground, wheels: list[Wheel], results: list[Results], streaming: Streams, *, since: float
+    stage: Stage, wheels: list[Wheel], results: list[Results], streaming: Streams, *, since: float
 ) -> Turned:
-    histories = [ground.watcher.history_of(wheel.model.name) for wheel in wheels]
+    histories = [stage.watcher.history_of(wheel.model.name) for wheel in wheels]
     return Turned(
         seconds=time.time() - since,
         requests=sum(len(one.sent) for one in results),
@@ -195,18 +213,18 @@ async def _seen(
         streams=streaming.ended,
         truncated=streaming.truncated,
         turns=sum((wheel.turns for wheel in wheels), Counter()),
-        openings=sum(_openings(ground, wheel.model.name) for wheel in wheels),
+        openings=sum(_openings(stage, wheel.model.name) for wheel in wheels),
         overloaded=[found for one in results for found in overloads(one.sent, size=SIZE)],
         heaviest=max(heaviest(one.sent, size=SIZE) for one in results),
         short=[found for history in histories for found in shortfalls(history, since=since)],
-        broken=[found for wheel in wheels for found in await ground.watcher.verdict(wheel.model.name)],
+        broken=[found for wheel in wheels for found in await stage.watcher.verdict(wheel.model.name)],
     )
 
 
-def _openings(ground: Ground, model: str) -> int:
+def _openings(stage: Stage, model: str) -> int:
     """How often a weight rose from 0 in the route."""
     opened, before = 0, dict[str, int]()
-    for seen in ground.watcher.of("HTTPRoute", model):
+    for seen in stage.watcher.of("HTTPRoute", model):
         weights = route_weights(seen.object)
         opened += sum(weight > 0 and not before.get(name) for name, weight in weights.items())
         before = weights
