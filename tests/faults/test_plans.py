@@ -1,0 +1,76 @@
+"""A sample of the plans of faults, of every kind; `make plans` runs hundreds."""
+
+import pytest
+
+from tests.cluster.cluster import Cluster
+from tests.cluster.gateway import Gateway
+from tests.faults.acts import refused
+from tests.faults.ground import References, prepared, run_all
+from tests.faults.plans import Moment, Plan, chosen, made_from, moments
+from tests.faults.run import Ran
+from tests.faults.trace import Asked, Trace
+from tests.faults.workloads import canary, create, there_and_back
+
+SAMPLE = 12
+
+
+async def test_no_plan_makes_a_difference(cluster: Cluster, gateway: Gateway) -> None:
+    place, references = await prepared(cluster), References()
+    await references.run(place, [(canary, "GatewayAPI"), (there_and_back, "GatewayAPI")])
+    assert references.wrong == {}
+    made = made_from(references.traces).plans
+    plans = chosen([plan for plan in made if plan.reference in references.endings], SAMPLE)
+    wrong: dict[str, list[str]] = {}
+
+    def told(plan: Plan, ran: Ran) -> None:
+        if ran.wrong:
+            wrong[plan.name] = [*ran.wrong, *ran.story]
+
+    await run_all(place, plans, references.endings, told=told)
+
+    assert {plan.kind for plan in plans} == {plan.kind for plan in made}
+    assert wrong == {}
+
+
+def written(kind: str, name: str = "fraud", *, changed: bool = True) -> Asked:
+    return Asked(verb="apply", kind=kind, name=name, code=200, acted=200, version="7", changed=changed)
+
+
+def test_a_moment_is_counted_by_what_is_written() -> None:
+    trace = Trace([written("services"), written("deployments"), written("services")])
+
+    assert [moment.nth for moment, _ in moments(trace)] == [1, 1, 2]
+
+
+def test_a_write_that_two_workloads_come_to_alike_is_planned_for_once() -> None:
+    short, long = [written("services")], [written("services"), written("deployments")]
+
+    made = made_from({(create, "Replicas"): Trace([*short]), (canary, "Replicas"): Trace([*long])})
+
+    first = [plan for plan in made.plans if plan.kind == "S1" and "services" in plan.place]
+    assert {plan.workload for plan in first} == {create}
+    assert made.pruned["another workload comes to the same write the same way"] == 1
+
+
+def test_a_write_that_changes_nothing_is_no_moment() -> None:
+    made = made_from({(create, "Replicas"): Trace([written("services", changed=False)])})
+
+    assert [plan for plan in made.plans if plan.kind == "S1"] == []
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_choice_is_of_all_kinds_and_the_same_for_the_same_seed(seed: int) -> None:
+    made = made_from({(canary, "Replicas"): Trace([written("services"), written("deployments")])}).plans
+
+    few = chosen(made, 6, seed=seed)
+
+    assert {plan.kind for plan in few} >= {"S1", "S4", "answers"}
+    assert [plan.name for plan in few] == [plan.name for plan in chosen(made, 6, seed=seed)]
+
+
+def test_a_moment_makes_a_rule_for_that_write_alone() -> None:
+    rule = Moment("apply", "services", "fraud", 2).rule(refused(409))
+
+    met = [rule.meets(written(kind)) for kind in ("services", "deployments", "services", "services")]
+
+    assert met == [False, False, True, False]
