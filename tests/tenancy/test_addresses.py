@@ -21,7 +21,7 @@ from serin.prom.connections import connections
 from serin.prom.credentials import Access, Credentials, HeaderValues
 from serin.prom.endpoints import Endpoint
 from serin.prom.errors import Unreachable
-from serin.runtime.prometheuses import Prometheuses
+from serin.runtime.prometheuses import Prometheuses, label_refusal
 from serin.runtime.webhooks import is_allowed
 
 ALLOWED: Final = ("https://hooks.example.com/team",)
@@ -140,6 +140,17 @@ def test_what_is_asked_is_the_address_of_the_list_and_not_the_tenants() -> None:
 
     assert isinstance(found, Endpoint)
     assert found.url == "http://prometheus.monitoring:9090"
+
+
+def test_labels_that_hold_no_namespaces_of_pods_can_be_ruled_out() -> None:
+    """Who calls a service is told by `destination_service_namespace`; that is no namespace of its pods."""
+    strict = Endpoint(name="all", url="http://prometheus:9090", namespace_labels=frozenset({"namespace"}))
+
+    refusal = label_refusal(strict, "destination_service_namespace")
+
+    assert refusal is not None
+    assert "need one that holds namespaces in http://prometheus:9090: namespace" in refusal.message
+    assert label_refusal(strict, "namespace") is None
 
 
 @asynccontextmanager

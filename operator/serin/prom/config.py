@@ -131,6 +131,7 @@ class _Entry(_Part):
     namespaces: Annotated[frozenset[str], Field(min_length=1)] | None = None
     scrape_interval: float = INTERVAL_SECONDS
     timeout: float = TIMEOUT_SECONDS
+    namespace_labels: Annotated[frozenset[str], Field(min_length=1)] | None = None
     authorization: _Authorization | None = None
     bearer_token_file: Path | None = None
     basic_auth: _BasicAuth | None = None
@@ -197,6 +198,7 @@ class _Entry(_Part):
             namespaces=self.namespaces or frozenset(),
             scrape_interval=self.scrape_interval,
             timeout=self.timeout,
+            namespace_labels=self.namespace_labels,
             access=access,
         )
 

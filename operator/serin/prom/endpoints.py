@@ -22,6 +22,8 @@ class Endpoint:
             all, the namespace's own entry counts.
         scrape_interval: How often it scrapes the models, in seconds.
         timeout: How long an answer may take, in seconds.
+        namespace_labels: Labels that hold a pod's namespace here, and so may confine a model; None for all
+            that are called so.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Endpoint:
     namespaces: frozenset[str] = frozenset()
     scrape_interval: float = INTERVAL_SECONDS
     timeout: float = TIMEOUT_SECONDS
+    namespace_labels: frozenset[str] | None = None
     access: Access = field(default_factory=Access)
 
     @property

@@ -22,6 +22,7 @@ from serin.domain.status import State
 from serin.domain.trial import trial_request
 from serin.prom.endpoints import Endpoint
 from serin.runtime.gatekeeper import Gatekeeper
+from serin.runtime.prometheuses import label_refusal
 
 
 class Judge(Protocol):
@@ -93,7 +94,9 @@ class Inquiries:
     def refusal(self, intent: Intent) -> InvalidSpec | None:
         """What a spec asks for that the operator's lists do not allow."""
         place = self._prometheuses.chosen(intent.key.namespace, intent.samples.address)
-        return place if isinstance(place, InvalidSpec) else self._gates.refusal(intent)
+        if isinstance(place, InvalidSpec):
+            return place
+        return label_refusal(place, intent.samples.labels.namespace) or self._gates.refusal(intent)
 
     def endpoint(self, intent: Intent) -> Endpoint | None:
         """Where a model's samples are."""

@@ -13,6 +13,7 @@ from serin.prom.endpoints import DEFAULT_NAME, Endpoint, checked_url, same_addre
 from serin.runtime.settings import Settings
 
 ADDRESS_FIELD: Final = "spec.prometheus.address"
+LABEL_FIELD: Final = "spec.prometheus.labels.namespace"
 
 
 class Prometheuses:
@@ -59,3 +60,11 @@ class Prometheuses:
         if not allowed:
             need = "the operator has no Prometheus for this namespace; leave it out"
         return invalid(ADDRESS_FIELD, need, found=address)
+
+
+def label_refusal(place: Endpoint | None, label: str) -> InvalidSpec | None:
+    """What is wrong with the label by which a model is held to its namespace."""
+    if place is None or place.namespace_labels is None or label in place.namespace_labels:
+        return None
+    need = f"need one that holds namespaces in {place.address}: {', '.join(sorted(place.namespace_labels))}"
+    return invalid(LABEL_FIELD, need, found=label)

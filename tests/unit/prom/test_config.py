@@ -33,6 +33,7 @@ def test_all_of_it_is_understood(tmp_path: Path) -> None:
         - name: team-a
           url: http://mimir:8080/prometheus
           namespaces: [a, a-dev]
+          namespace_labels: [namespace, exported_namespace]
           basic_auth: {username: serin, password_file: password}
           http_headers:
             X-Scope-OrgID: {values: [a]}
@@ -57,6 +58,7 @@ def test_all_of_it_is_understood(tmp_path: Path) -> None:
         name="team-a",
         url="http://mimir:8080/prometheus",
         namespaces=frozenset({"a", "a-dev"}),
+        namespace_labels=frozenset({"namespace", "exported_namespace"}),
         access=Access(
             username="serin",
             password_file=tmp_path / "password",
