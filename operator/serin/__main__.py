@@ -17,14 +17,15 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from serin.api.crd import crd_yaml
-from serin.app import NotInstalled, run
 from serin.catalogue.loader import BadCatalogueError
-from serin.kube.errors import KubeError
+from serin.kube.access import BadAccess, own_namespace
 from serin.prom.config import ConfigError
+from serin.runtime.lease import LeaseLost
 from serin.runtime.missing import RestartWanted
-from serin.runtime.settings import Settings
+from serin.runtime.settings import LeaseTimes, Settings
 from serin.runtime.sweeper import StalledWatch
 from serin.runtime.telemetry import log_to
+from serin.startup import run
 from serin.workbench import replaying
 from serin.workbench.corpus import command as collecting
 from serin.workbench.simulation import command as simulating
@@ -44,34 +45,44 @@ class Exit(IntEnum):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; the exit code."""
-    parsed = _parser().parse_args(arguments)
+    parser = _parser()
+    parsed = parser.parse_args(arguments)
     match parsed.command:
         case "crd":
             sys.stdout.write(crd_yaml())
         case "version":
             print(f"serin {version('serin')}")
         case "run":
-            return _run(parsed)
+            try:
+                settings = _settings(parsed)
+            except ValueError as error:
+                parser.error(str(error))
+            return _run(settings, parsed.log_level)
         case _:
             return int(parsed.act(parsed))
     return Exit.OK
 
 
-def _run(parsed: argparse.Namespace) -> Exit:
-    log_to(level=parsed.log_level)
+def _run(settings: Settings, log_level: str) -> Exit:
+    log_to(level=log_level)
     logger = logging.getLogger("serin")
     try:
-        asyncio.run(run(_settings(parsed)))
-    except (RestartWanted, StalledWatch) as wanted:
+        asyncio.run(run(settings))
+    except (RestartWanted, StalledWatch, LeaseLost) as wanted:
         logger.info("restart wanted", extra={"reason": str(wanted)})
         return Exit.START_AGAIN
-    except (BadCatalogueError, ConfigError, NotInstalled, KubeError) as error:
+    except (BadCatalogueError, ConfigError, BadAccess) as error:
         logger.error("not started", extra={"reason": str(error)})
         return Exit.FAILED
     return Exit.OK
 
 
 def _settings(parsed: argparse.Namespace) -> Settings:
+    """The settings. Raises ValueError, in words for a person, where two options contradict each other."""
+    if parsed.leader_elect and not parsed.lease_namespace and not own_namespace():
+        raise ValueError(
+            "--leader-elect: outside of a pod it needs --lease-namespace, where the Lease is to be"
+        )
     return Settings(
         namespaces=tuple(parsed.namespace),
         prometheus=parsed.prometheus or None,
@@ -84,6 +95,13 @@ def _settings(parsed: argparse.Namespace) -> Settings:
         http_port=parsed.http_port,
         sweep_interval=parsed.sweep_interval,
         kubeconfig=parsed.kubeconfig,
+        leader_elect=parsed.leader_elect,
+        lease_namespace=parsed.lease_namespace,
+        lease=LeaseTimes(
+            duration=parsed.lease_duration,
+            renew_deadline=parsed.lease_renew_deadline,
+            retry_period=parsed.lease_retry_period,
+        ),
     )
 
 
@@ -133,6 +151,18 @@ def _parser() -> argparse.ArgumentParser:
     option("http-port", defaults.http_port, "port of metrics and probes; 0 for any", int)
     option("sweep-interval", defaults.sweep_interval, "seconds between searches for lost deletions", _seconds)
     option("kubeconfig", None, "default: the pod's service account, else the user's own", Path)
+    told = os.environ.get("SERIN_LEADER_ELECT")
+    run_.add_argument(
+        "--leader-elect",
+        action=argparse.BooleanOptionalAction,
+        default=None if told is None else told.lower() in ("1", "true", "yes"),
+        help="let a Lease settle which replica acts; default: in a pod, or with --lease-namespace",
+    )
+    option("lease-namespace", None, "where the Lease is; default: the pod's own namespace")
+    lease = defaults.lease
+    option("lease-duration", lease.duration, "seconds after which a silent leader is replaced", float)
+    option("lease-renew-deadline", lease.renew_deadline, "seconds after which it stops by itself", float)
+    option("lease-retry-period", lease.retry_period, "seconds between its renewals", float)
     option("log-level", "INFO", "DEBUG, INFO, WARNING or ERROR", _level)
     return parser
 

@@ -12,10 +12,16 @@ from typing import Any, Final
 
 import yaml
 from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.config.config_exception import ConfigException
 from kubernetes.aio.config.incluster_config import load_incluster_config
 from kubernetes.aio.config.kube_config import load_kube_config
 
 TOKEN_REREAD_SECONDS: Final = 60.0
+OWN_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+class BadAccess(Exception):
+    """What should tell the way to the API server cannot be used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,21 +50,52 @@ async def login(kubeconfig: Path | None = None) -> Login:
     )
 
 
+def own_namespace() -> str | None:
+    """The namespace of the pod this is; None outside of pods."""
+    if "KUBERNETES_SERVICE_HOST" not in os.environ or not OWN_NAMESPACE.exists():
+        return None
+    return OWN_NAMESPACE.read_text().strip()
+
+
 async def configuration(kubeconfig: Path | None = None) -> Configuration:
-    """The way in: the kubeconfig given, else the pod's service account, else the user's kubeconfig."""
+    """The way in: the kubeconfig given, else the pod's service account, else the user's kubeconfig.
+
+    Raises:
+        BadAccess: It cannot be read, or does not say enough.
+    """
     config = Configuration()
     # Retries are ours: the library's would repeat requests whose outcome is unknown.
     config.retries = None
     if kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ:
-        load_incluster_config(client_configuration=config)  # type: ignore[no-untyped-call]
+        try:
+            load_incluster_config(client_configuration=config)  # type: ignore[no-untyped-call]
+        except (ConfigException, OSError) as error:
+            raise BadAccess(f"the pod's service account cannot be used: {error}") from error
         return config
     path = kubeconfig or _users_kubeconfig()
+    try:
+        _check(path)
+        await _load(path, config)
+    except OSError as error:
+        cure = "name one with --kubeconfig or KUBECONFIG"
+        raise BadAccess(f"kubeconfig {path} cannot be read: {error.strerror or error}; {cure}") from error
+    except (ConfigException, yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:
+        words = " ".join(str(error).split())
+        raise BadAccess(f"kubeconfig {path} cannot be used: {words}; try it with kubectl") from error
+    return config
+
+
+def _check(path: Path) -> None:
+    """Raise what is wrong with a file: the library's own words for a missing one do not name it."""
+    path.read_bytes()
+
+
+async def _load(path: Path, config: Configuration) -> None:
     await load_kube_config(  # type: ignore[no-untyped-call]
         config_file=str(path), client_configuration=config, persist_config=False
     )
     if token_file := _token_file(path):
         config.refresh_api_key_hook = _rereading(token_file)
-    return config
 
 
 def _users_kubeconfig() -> Path:

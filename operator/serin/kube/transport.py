@@ -66,6 +66,11 @@ class Transport:
             yield cls(api, told=told, licence=licence, instance=instance)
 
     @property
+    def server(self) -> str:
+        """Its address."""
+        return str(self._api.configuration.host)
+
+    @property
     def unsettled(self) -> bool:
         """Whether a write may still be done by the server whose answer has not come, and may never come."""
         return any(until > time.monotonic() for until in self._open.values())

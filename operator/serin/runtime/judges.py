@@ -27,7 +27,7 @@ async def judged_by(
     async with connections() as session:
         meters = QueryMeters(telemetry.registry)
         clients = {
-            place.name: Metered(_client(session, place), place.name, meters)
+            place.name: Metered(client(session, place), place.name, meters)
             for place in prometheuses.endpoints
         }
         poller = Poller(clients, on_assessment=judging.take, now=time.time)
@@ -46,6 +46,7 @@ async def judged_by(
             await poller.close()
 
 
-def _client(session: aiohttp.ClientSession, place: Endpoint) -> PrometheusClient:
+def client(session: aiohttp.ClientSession, place: Endpoint) -> PrometheusClient:
+    """How that Prometheus is asked."""
     credentials = Credentials(place.access)
     return PrometheusClient(session, place.url, credentials=credentials, timeout=place.timeout)

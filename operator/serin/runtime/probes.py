@@ -1,7 +1,7 @@
 """The pages that Kubernetes and Prometheus read: `/healthz`, `/readyz`, `/metrics`.
 
-`/healthz` fails where only a restart helps; `/readyz` tells whether everything there was at the start has
-been seen. An outage of the API server or of Prometheus is neither: a restart would not mend it.
+What they say is known to `health`. They are there from the first moment, so that a start that waits can be
+asked what for.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -9,16 +9,12 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from serin.runtime.health import Health
 from serin.runtime.telemetry import Telemetry
-
-Check = Callable[[], str | None]
-"""What is wrong, in words; None while all is well."""
 
 
 @asynccontextmanager
-async def serving(
-    telemetry: Telemetry, *, alive: Check, ready: Check, host: str, port: int
-) -> AsyncIterator[int]:
+async def serving(telemetry: Telemetry, health: Health, *, host: str, port: int) -> AsyncIterator[int]:
     """Serve the pages while the block runs; gives the port."""
 
     async def metrics(_: web.Request) -> web.Response:
@@ -26,8 +22,8 @@ async def serving(
 
     app = web.Application()
     app.router.add_get("/metrics", metrics)
-    app.router.add_get("/healthz", _page(alive))
-    app.router.add_get("/readyz", _page(ready))
+    app.router.add_get("/healthz", _page(health.alive))
+    app.router.add_get("/readyz", _page(health.ready))
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     try:
@@ -38,9 +34,11 @@ async def serving(
         await runner.cleanup()
 
 
-def _page(check: Check) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def _page(
+    check: Callable[[], tuple[bool, str]],
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def page(_: web.Request) -> web.StreamResponse:
-        wrong = check()
-        return web.Response(text=wrong or "ok", status=503 if wrong else 200)
+        well, words = check()
+        return web.Response(text=words, status=200 if well else 503)
 
     return page

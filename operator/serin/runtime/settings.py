@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from serin.kube.access import own_namespace
+
 CHILD_SETTLE_SECONDS: Final = 0.2
 """How long a child's change waits for more of them. A Deployment's status moves four times a scale; without
 this each move would be a look, and each look perhaps a status write."""
@@ -79,3 +81,9 @@ class Settings:
     leader_elect: bool | None = None
     lease_namespace: str | None = None
     lease: LeaseTimes = field(default_factory=LeaseTimes)
+
+
+def lease_namespace(settings: Settings) -> str | None:
+    """Where the replicas' Lease is; None where none is wanted."""
+    place = settings.lease_namespace or own_namespace()
+    return None if settings.leader_elect is False else place

@@ -89,6 +89,17 @@ class Store:
         elif owner := _owner_key(obj["metadata"]):
             self._take_in(owner, kind, obj, written=True)
 
+    def version(self, kind: str, obj: Object) -> int:
+        """The newest version known of that very object, by watch or by answer; -1 for none."""
+        metadata = obj["metadata"]
+        if kind == KIND:
+            known = self._models.get(_own_key(obj))
+            same = known is not None and known["metadata"]["uid"] == metadata["uid"]
+            return _version(known["metadata"]) if known and same else -1
+        owner = _owner_key(metadata)
+        child = self._children.get(owner, {}).get((kind, metadata["name"])) if owner else None
+        return child.version if child and child.uid == metadata["uid"] else -1
+
     def model(self, key: Key) -> Object | None:
         """The ModelDeployment as it was last seen or written, without managedFields."""
         return self._models.get(key)

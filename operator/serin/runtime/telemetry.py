@@ -40,6 +40,7 @@ class Telemetry:
         # A second series for each counter, which Prometheus 2 takes for one more metric.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
+        self.listeners: list[Callable[[Request, KubeError | None], None]] = []
         self._more: list[Callable[[], str]] = []
         ProcessCollector(registry=self.registry)
         self._looks = Counter(
@@ -88,7 +89,9 @@ class Telemetry:
             self._seconds.observe(perf_counter() - started)
 
     def answered(self, request: Request, error: KubeError | None) -> None:
-        """Count a request."""
+        """Count a request, and pass it on to who listens."""
+        for listener in self.listeners:
+            listener(request, error)
         outcome = type(error).__name__ if error else "Done"
         self._requests.labels(request.verb, request.kind, outcome).inc()
         if isinstance(error, Conflict):
@@ -119,7 +122,7 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-def log_to(stream: TextIO = sys.stderr, *, level: int = logging.INFO) -> None:
+def log_to(stream: TextIO = sys.stderr, *, level: int | str = logging.INFO) -> None:
     """Send every log line of the process to a stream as JSON."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonLines())

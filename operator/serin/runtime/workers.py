@@ -7,6 +7,7 @@ again later, and the others never notice. No key is ever lost.
 import asyncio
 import logging
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Final, Protocol
 
 from serin.domain.names import KIND, Key
@@ -16,8 +17,10 @@ from serin.runtime.telemetry import Telemetry
 
 CONFLICT_BACKOFF_SECONDS: Final = 0.1
 """A conflict says that somebody wrote just now; the watch will have shown it by then."""
-STUCK_SECONDS: Final = 120.0
-"""A look is a handful of requests of at most 30 s each; one that takes longer hangs."""
+STUCK_SECONDS: Final = 50.0
+"""A look that for so long has neither ended nor got an answer hangs: a request takes at most 30 s."""
+
+_looked_at: ContextVar[Key | None] = ContextVar("looked_at", default=None)
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +54,7 @@ class Workers:
         self._telemetry = telemetry
         self._count = count
         self._gone = gone
-        self._looking_since: dict[Key, float] = {}
+        self._moved_at: dict[Key, float] = {}
 
     async def run(self) -> None:
         """Work until the queue is shut down."""
@@ -59,22 +62,28 @@ class Workers:
             for number in range(self._count):
                 group.create_task(self._work(), name=f"worker {number}")
 
+    def moved(self, *_: object) -> None:
+        """To be told of each answer of the API server: the look that waited for it goes on."""
+        if (key := _looked_at.get()) in self._moved_at:
+            self._moved_at[key] = asyncio.get_running_loop().time()
+
     def stuck(self) -> str | None:
-        """The key whose look does not end, in words; None while all is well."""
+        """The key whose look does not go on, in words; None while all is well."""
         now = asyncio.get_running_loop().time()
-        for key, since in self._looking_since.items():
+        for key, since in self._moved_at.items():
             if now - since > STUCK_SECONDS:
-                return f"{key} has been looked at for {now - since:.0f} s"
+                return f"the look at {key} has not gone on for {now - since:.0f} s"
         return None
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
         while (key := await self._queue.get()) is not None:
-            self._looking_since[key] = loop.time()
+            self._moved_at[key] = loop.time()
+            _looked_at.set(key)
             try:
                 await self._look(key)
             finally:
-                del self._looking_since[key]
+                del self._moved_at[key]
                 self._queue.done(key)
 
     async def _look(self, key: Key) -> None:

@@ -177,6 +177,6 @@ async def test_a_look_that_hangs_is_noticed(workers: Workers, looks: Looks, queu
     await asyncio.sleep(STUCK_SECONDS - 1)
     assert workers.stuck() is None
     await asyncio.sleep(11)
-    assert workers.stuck() == "ml/fraud has been looked at for 130 s"
+    assert workers.stuck() == "the look at ml/fraud has not gone on for 60 s"
     await asyncio.sleep(60)
     assert workers.stuck() is None
