@@ -55,6 +55,41 @@ async def test_a_status_lost_in_mid_step_takes_the_canary_back_and_tries_again(r
     assert name_of(story) == canary
 
 
+def follow_under_the_same_name(story: Story) -> None:
+    """The ModelDeployment is deleted and made anew; what it owned is still to be collected."""
+
+    def another(obj: Object) -> None:
+        obj["status"] = {"observedGeneration": -1}
+        obj["metadata"]["uid"] = "uid-of-another"
+
+    story.cluster.edit(KIND, "fraud", another)
+
+
+@pytest.mark.parametrize("router", ["GatewayAPI", "Replicas"])
+async def test_children_of_a_model_before_tell_nothing_of_its_successor(router: str) -> None:
+    story = await stepping(model(router=router), model("server:2", router=router))
+
+    follow_under_the_same_name(story)
+    await story.look()
+
+    assert "StatusRebuilt" not in story.scribe.told
+    assert story.phase == "Deploying"
+
+
+async def test_a_rollback_ends_where_nothing_of_the_canary_is_left() -> None:
+    story = await stepping(OLD, NEW)
+    stable, canary = name_of(story), story.status["canary"]["revision"]
+    story.cluster.submit("fraud", OLD)
+    await story.look()
+
+    story.cluster.remove("ControllerRevision", canary)
+    story.cluster.remove("HTTPRoute", "fraud")
+    await story.until(phase("Ready"))
+
+    route = story.cluster.objects["HTTPRoute", "fraud"]
+    assert [one["name"] for one in route["spec"]["rules"][0]["backendRefs"]] == [stable]
+
+
 async def test_a_rejection_outlives_the_status() -> None:
     story = await stepping(OLD, NEW)
     stable = name_of(story)

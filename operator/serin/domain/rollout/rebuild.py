@@ -2,14 +2,16 @@
 
 Backup tools drop status and owner references; taking that for a first deployment would replace what serves.
 What can be read again is who serves and who was rejected; evidence, history and the attempt under way cannot.
+Children of a ModelDeployment that had the name before tell nothing: they are about to be collected.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from serin.domain.intent import Intent
 from serin.domain.names import REVISION_LABEL, RevisionHash
-from serin.domain.observed import Observed
+from serin.domain.observed import Observed, RouteView, ServiceView, WorkloadView
 from serin.domain.rollout.course import REMEMBERED_DRAINS
 from serin.domain.rollout.record import NUMBERED, requested_attempts
 from serin.domain.rollout.world import Notice, Reason, revision_name
@@ -40,7 +42,7 @@ def recovered(
     if not is_lost(status, seen, intent.revision.hash):
         return status, ()
     kept = {"conditions": status.conditions, "history": status.history}
-    found = rebuilt(intent, seen, router, now)
+    found = rebuilt(intent, _own(intent, seen), router, now)
     if found is None:
         return Status(**kept, rejected=status.rejected), ()
     known = {entry.hash for entry in status.rejected}
@@ -67,6 +69,28 @@ def rebuilt(intent: Intent, seen: Observed, router: Router, now: datetime) -> St
         ),
         rollout=_taken_back(intent, others, size=workload.desired, now=now) if others else None,
         rejected=list(_rejections(intent, seen, now)),
+    )
+
+
+def _own(intent: Intent, seen: Observed) -> Observed:
+    """The children that this ModelDeployment or its revisions own, or nobody; not those of one before it."""
+    revisions = {
+        revision: view
+        for revision, view in seen.revisions.items()
+        if view.identity.owner_uid in (None, intent.uid)
+    }
+    owners = {None, intent.uid, *(view.identity.uid for view in revisions.values())}
+
+    def ours(view: WorkloadView | ServiceView | RouteView | None) -> bool:
+        return view is not None and view.identity.owner_uid in owners
+
+    return replace(
+        seen,
+        revisions=revisions,
+        workloads={revision: view for revision, view in seen.workloads.items() if ours(view)},
+        services={revision: view for revision, view in seen.services.items() if ours(view)},
+        root=seen.root if ours(seen.root) else None,
+        route=seen.route if ours(seen.route) else None,
     )
 
 

@@ -44,7 +44,7 @@ def shape(world: World, course: Course, *, released: frozenset[RevisionHash], ra
             made = _rolling_back(world, course, rollout)
         case _:
             made = _preparing(world, course, rollout, raising)
-    return _without(_with_draining(world, rollout, made), released)
+    return _nameable(world, _without(_with_draining(world, rollout, made), released))
 
 
 def size_of(world: World, rollout: Rollout) -> int:
@@ -230,6 +230,15 @@ def _with_draining(world: World, rollout: Rollout, made: Shape) -> Shape:
 def _without(made: Shape, released: frozenset[RevisionHash]) -> Shape:
     sizes = {revision: (0 if revision in released else size) for revision, size in made.sizes.items()}
     return Shape(sizes=sizes, weights=made.weights, root=made.root)
+
+
+def _nameable(world: World, made: Shape) -> Shape:
+    """Without naming for nothing what has no Service and cannot get one: no router accepts such a backend."""
+    if made.weights is None:
+        return made
+    there = {*world.observed.services, *world.observed.revisions, world.wanted}
+    weights = {revision: weight for revision, weight in made.weights.items() if weight or revision in there}
+    return Shape(sizes=made.sizes, weights=weights, root=made.root)
 
 
 def _routed(world: World, revision: RevisionHash | None) -> int:
