@@ -194,9 +194,7 @@ class Asking:
                 if claim.owner not in found:
                     continue
                 # A look is about the same samples, however far back the query reached for others.
-                place = _place(series, oldest[claim.owner])
-                mine = replace(series, samples=series.samples[place:]) if place else series
-                found[claim.owner].append(mine)
+                found[claim.owner].append(series.after(oldest[claim.owner]))
         return {watch: tuple(series) for watch, series in found.items()}
 
     def _whose(self, asked: Question) -> Owners[Watch]:

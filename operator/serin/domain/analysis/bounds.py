@@ -16,15 +16,25 @@ from typing import Final, Self
 import numpy as np
 
 from serin.domain.analysis.evidence import Alternatives, Amount, Interval, Numbers, log_relative, wide
-from serin.domain.analysis.process import AT_ONCE, HORIZON_ONSETS, ONSET_SECONDS, ONSET_SHARE
+from serin.domain.analysis.process import (
+    AT_ONCE,
+    HORIZON_ONSETS,
+    ONSET_SECONDS,
+    ONSET_SHARE,
+    log_sum,
+)
 
 RATIOS: Final = 2.0 ** (np.arange(-24, 65) / 8)
 """From 1/8 to 256. A bound is the next of them on the safe side: nine percent apart."""
+_LOWER: Final = np.append(0.0, RATIOS)
+_UPPER: Final = np.append(np.inf, RATIOS[::-1])
+"""The bounds, by how many of the ratios are ruled out on that side."""
 _OVER_ONE: Final = Alternatives(np.log(RATIOS), RATIOS - 1)
 _OTHERS: Final = np.log(np.arange(1.0, len(RATIOS)))
 """ln of how many ratios there are on the far side of each, nearest to the end first."""
 _RESOLUTION: Final = 4
 """A change is dated to a part of its age: earlier moments are remembered more sparsely."""
+_ROUNDING: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +57,7 @@ class Bounds:
         moments: When the ratio may have changed, in Unix seconds.
         marks: F as it was at each moment, along the first axis.
         minutes: How many minutes have been considered as moments of change.
-        lower, upper: The bounds; 0 and infinity while nothing bounds the ratio.
+        too_low, too_high: How many of the ratios are ruled out, from either end.
     """
 
     began: float
@@ -56,8 +66,8 @@ class Bounds:
     moments: tuple[float, ...] = ()
     marks: Numbers
     minutes: int = 0
-    lower: Amount = 0.0
-    upper: Amount = np.inf
+    too_low: Amount = 0
+    too_high: Amount = 0
 
     @classmethod
     def begin(cls, *, began: float, level: float) -> Self:
@@ -65,16 +75,22 @@ class Bounds:
         nothing = np.zeros(len(RATIOS))
         return cls(began=began, level=level, sums=nothing, marks=nothing[None][:0])
 
+    @property
+    def lower(self) -> Amount:
+        """The bound on the largest ratio; 0 while there is none."""
+        return _LOWER[self.too_low]
+
+    @property
+    def upper(self) -> Amount:
+        """The bound on the smallest ratio; infinity while there is none."""
+        return _UPPER[self.too_high]
+
     def advanced(self, seen: Interval, *, start: float, phi: Amount) -> "Bounds":
         """After an interval that is compared; phi: dispersion of bad requests."""
         before = self._at_minute(start)
         sums = before.sums + log_relative(seen.wide(), _OVER_ONE, rho=1.0) / wide(phi)
-        after = replace(before, sums=sums)
-        lower, upper = after._ruled_out(sums, AT_ONCE)
-        if after.moments:
-            late_lower, late_upper = after._ruled_out(after._since_change()[1], ONSET_SHARE)
-            lower, upper = np.maximum(lower, late_lower), np.minimum(upper, late_upper)
-        return replace(after, lower=np.maximum(self.lower, lower), upper=np.minimum(self.upper, upper))
+        after = replace(before, sums=sums)._narrowed(sums, AT_ONCE)
+        return after._narrowed(after._since_change()[1], ONSET_SHARE) if after.moments else after
 
     def told(self) -> Bounded:
         """What a person should read about one rollout."""
@@ -83,8 +99,8 @@ class Bounds:
             return Bounded(None, None)  # it changed within the first minute, and nobody can say when
         if lower > upper:
             place, sums = self._since_change()
-            lower, upper = self._ruled_out(sums, ONSET_SHARE)
-            since = self.moments[int(place)]
+            too_low, too_high = _ruled_out(sums, self._needed(ONSET_SHARE))
+            lower, upper, since = _LOWER[too_low], _UPPER[too_high], self.moments[int(place)]
         return Bounded(float(lower) if lower > 0 else None, float(upper) if upper < np.inf else None, since)
 
     def _at_minute(self, start: float) -> "Bounds":
@@ -118,20 +134,47 @@ class Bounds:
         """The likeliest moment of a change, by its place, and F since then."""
         since = self.sums - self.marks
         place = (self.marks.max(axis=-1) + since.max(axis=-1)).argmax(axis=0)
+        if since.ndim == 2:
+            return place, since[place]
         return place, np.take_along_axis(since, np.expand_dims(place, (0, -1)), axis=0)[0]
 
-    def _ruled_out(self, sums: Numbers, prior: float) -> tuple[Amount, Amount]:
-        """The largest ratio below which, and the smallest above which, all have been ruled out."""
-        # Either bound may be wrong with half the level; a moment of change has only its prior's part of that.
-        needed = -log(self.level / 2 * prior)
-        above = np.logaddexp.accumulate(sums[..., :0:-1], axis=-1) - _OTHERS
-        below = np.logaddexp.accumulate(sums[..., :-1], axis=-1) - _OTHERS
-        too_low = above[..., ::-1] - sums[..., :-1] >= needed
-        too_high = below - sums[..., 1:] >= needed
-        return (
-            np.append(0.0, RATIOS)[_leading(too_low)],
-            np.append(np.inf, RATIOS[::-1])[_leading(too_high[..., ::-1])],
+    def _needed(self, prior: float) -> float:
+        """What rules a ratio out. Either bound may be wrong with half the level; a moment of change has only
+        its prior's part of that.
+        """
+        return -log(self.level / 2 * prior)
+
+    def _narrowed(self, sums: Numbers, prior: float) -> "Bounds":
+        """With what these sums rule out: of one rollout, hardly ever more than was before."""
+        needed = self._needed(prior)
+        if sums.ndim == 1 and not _rules_out_more(sums, self.too_low, self.too_high, needed=needed):
+            return self
+        too_low, too_high = _ruled_out(sums, needed)
+        return replace(
+            self, too_low=np.maximum(self.too_low, too_low), too_high=np.maximum(self.too_high, too_high)
         )
+
+
+def _rules_out_more(sums: Numbers, too_low: int, too_high: int, *, needed: float) -> bool:
+    """Whether the next ratio on either side is ruled out, up to rounding."""
+    above, below = sums[too_low:], sums[: len(sums) - too_high][::-1]
+    return _first_is_out(above, needed - _ROUNDING) or _first_is_out(below, needed - _ROUNDING)
+
+
+def _first_is_out(sums: Numbers, needed: float) -> bool:
+    """Whether all others together, none preferred, explain what was seen so much better than the first."""
+    if len(sums) < 2 or sums[1:].max() - sums[0] < needed:
+        return False
+    return bool(log_sum(sums[1:]) - log(len(sums) - 1) - sums[0] >= needed)
+
+
+def _ruled_out(sums: Numbers, needed: float) -> tuple[Amount, Amount]:
+    """How many ratios are ruled out from below, and how many from above."""
+    above = np.logaddexp.accumulate(sums[..., :0:-1], axis=-1) - _OTHERS
+    below = np.logaddexp.accumulate(sums[..., :-1], axis=-1) - _OTHERS
+    too_low = above[..., ::-1] - sums[..., :-1] >= needed
+    too_high = below - sums[..., 1:] >= needed
+    return _leading(too_low), _leading(too_high[..., ::-1])
 
 
 def _leading(ruled_out: Amount) -> Amount:

@@ -4,10 +4,11 @@ Reading them is `feeds` (one way in which a process is scraped), `targets` (one 
 process it is); `prom` makes them from Prometheus' JSON.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from math import isfinite
+from math import inf
 from typing import NamedTuple
 
 
@@ -63,6 +64,13 @@ class Series:
     arm: Arm | None = None
     native: bool = False
 
+    def after(self, moment: float) -> "Series":
+        """With only those samples that are later than a moment."""
+        samples = self.samples
+        if not samples or samples[0][0] > moment:
+            return self
+        return Series(self.labels, samples[bisect_right(samples, (moment, inf)) :], self.arm, self.native)
+
 
 @dataclass(frozen=True, slots=True)
 class Growth:
@@ -80,4 +88,4 @@ class Growth:
 
 def countable(value: float) -> bool:
     """Whether a counter can have this value."""
-    return isfinite(value) and value >= 0
+    return 0 <= value < inf

@@ -36,12 +36,14 @@ class Stream:
         """Those that were not heard before."""
         if not samples:
             return ()
-        if self._heard:
-            place = bisect_right(samples, (self._heard[-1], inf))
-            if place:
+        if self._heard and samples[0][0] <= (newest := self._heard[-1]):
+            place = bisect_right(samples, (newest, inf))
+            if place > 1 or samples[0][0] < newest:
                 self._count_late(samples, place)
-                samples = samples[place:]
-        self._heard.extend([t for t, _ in samples])
+            if place == len(samples):
+                return ()
+            samples = samples[place:]
+        self._heard += [t for t, _ in samples]
         if len(self._heard) > 2 * _REMEMBERED:
             del self._heard[:-_REMEMBERED]
         return samples

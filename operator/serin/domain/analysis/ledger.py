@@ -21,9 +21,11 @@ from serin.domain.analysis.evidence import (
     Amount,
     ArmCounts,
     Interval,
+    at_most,
     expected_share,
     log_absolute,
     log_relative,
+    where,
     wide,
 )
 from serin.domain.analysis.policy import Promotion, SignalPolicy
@@ -127,8 +129,8 @@ class Ledger:
             lone_pod: No more than one canary pod was counted then.
         """
         counts, phi, elapsed = seen.wide(), wide(self.phi), start - self.began
-        rho = np.where(lone_pod, max(LONE_POD_RATIO, self.signal.max_ratio), self.signal.max_ratio)
-        margin = np.where(self.usual > COMMON, WIDE_INCREASE, self.signal.max_increase)
+        rho = where(lone_pod, max(LONE_POD_RATIO, self.signal.max_ratio), self.signal.max_ratio)
+        margin = where(self.usual > COMMON, WIDE_INCREASE, self.signal.max_increase)
         mu = expected_share(self.past, delta=margin)
         ratios = log_relative(counts, WORSE_RATIOS, rho=wide(rho)) / phi
         points = log_absolute(counts, WORSE_ODDS, mu=wide(mu), delta=wide(margin)) / phi
@@ -155,9 +157,8 @@ class Ledger:
     def log_harm(self) -> Amount:
         """Logarithm of the harm test's e-value: by both margins, or in points alone where bad is common."""
         ratios, points = self.relative.log_value, self.absolute.log_value
-        rare = ratios if self.signal.max_increase <= 0 else np.minimum(ratios, points)
-        decisive: Amount = np.where(self.usual > COMMON, points, rare)
-        return decisive[()]
+        rare = ratios if self.signal.max_increase <= 0 else at_most(ratios, points)
+        return where(self.usual > COMMON, points, rare)
 
     @property
     def log_safety(self) -> Amount:
@@ -188,7 +189,7 @@ class Ledger:
 
 def safety_factors(counts: Interval, promotion: Promotion, *, usual: Amount, past: ArmCounts) -> Amount:
     """What an interval says for safety, on ratios first and on points after them; its counts are wide."""
-    margin = np.where(usual > FREQUENT, WIDE_INCREASE, promotion.max_increase)
+    margin = where(usual > FREQUENT, WIDE_INCREASE, promotion.max_increase)
     mu = expected_share(past, delta=margin)
     ratios = log_relative(counts, SAFE_RATIOS, rho=promotion.max_ratio)
     points = log_absolute(counts, SAFE_ODDS, mu=wide(mu), delta=wide(margin))
@@ -197,5 +198,5 @@ def safety_factors(counts: Interval, promotion: Promotion, *, usual: Amount, pas
 
 def no_safety(usual: Amount, promotion: Promotion) -> Safety:
     """Before the first interval of a step: on points alone where bad requests are frequent."""
-    capital = np.where(wide(usual > FREQUENT), _POINTS_ALONE, _BOTH_FORMS)
+    capital = where(wide(usual > FREQUENT), _POINTS_ALONE, _BOTH_FORMS)
     return Safety.begin(capital, confidence=promotion.confidence)

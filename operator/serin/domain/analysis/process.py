@@ -9,12 +9,12 @@ made one stop looking. Both are elementwise over all axes but the last, that of 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import log
+from math import exp, log
 from typing import Final, Self
 
 import numpy as np
 
-from serin.domain.analysis.evidence import Amount, Numbers, wide
+from serin.domain.analysis.evidence import Amount, Numbers, at_least, at_most, where, wide
 
 HORIZON_ONSETS: Final = 239
 """Faults may begin at each full minute of four hours; later ones are found too, only more slowly."""
@@ -30,6 +30,9 @@ ONSET_SHARE: Final = (1 - AT_ONCE) / HORIZON_ONSETS
 def log_sum(logs: Amount, rest: float = 0.0) -> Amount:
     """ln(rest + sum of the exponentials over the last axis), without overflow."""
     logs = np.asarray(logs)
+    if logs.ndim == 1:
+        highest = max(float(logs.max()), log(rest)) if rest > 0 else float(logs.max())
+        return highest + log(float(np.exp(logs - highest).sum()) + rest * exp(-highest))
     top = logs.max(axis=-1)
     if rest > 0:
         top = np.maximum(top, log(rest))
@@ -82,18 +85,18 @@ class Harm:
         left = (HORIZON_ONSETS - due) * ONSET_SHARE
         moved = logs + factors
         mixture = log_sum(moved, left)
-        growth = np.minimum(mixture - self.log_mixture, GROWTH_CAP)
+        growth = at_most(mixture - self.log_mixture, GROWTH_CAP)
         return Harm(moved, left, due, mixture, self.log_value + growth)
 
-    def restarted(self, where: Amount) -> "Harm":
+    def restarted(self, there: Amount) -> "Harm":
         """With evidence 1 again where it is asked for; onsets that are over count as "from now on" there."""
         components = self.logs.shape[-1]
         anew = log((1 - self.left) / components)
         return replace(
             self,
-            logs=np.where(wide(where), anew, self.logs),
-            log_mixture=np.where(where, 0.0, self.log_mixture),
-            log_value=np.where(where, 0.0, self.log_value),
+            logs=np.where(wide(there), anew, self.logs),
+            log_mixture=where(there, 0.0, self.log_mixture),
+            log_value=where(there, 0.0, self.log_value),
         )
 
 
@@ -119,5 +122,5 @@ class Safety:
         """After one more interval, whose factors' logarithms are given for each component."""
         moved = self.logs + factors
         value = log_sum(moved)
-        excess = np.maximum(value - self.ceiling, 0.0)
-        return replace(self, logs=moved - wide(excess), log_value=value - excess)
+        excess = at_least(value - self.ceiling, 0.0)
+        return Safety(moved - wide(excess), self.ceiling, value - excess)

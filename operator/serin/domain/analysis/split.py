@@ -94,8 +94,8 @@ class Split:
             waited=self.waited + 1,
             began=began,
             recent=recent,
-            sides=sides.restarted(wide(over)) if np.any(over) else sides,
-            mismatch=np.logical_and(found, np.logical_not(over)),
+            sides=sides.restarted(wide(over)) if over is not False and np.any(over) else sides,
+            mismatch=found ^ over,
         )
 
     @property
