@@ -8,7 +8,7 @@ keys keeps nobody waiting for more than one of them.
 """
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Hashable
 from random import Random
 from typing import Final, Generic, TypeVar
@@ -40,7 +40,7 @@ class WorkQueue(Generic[K]):
         self._wanted: set[K] = set()
         self._held: set[K] = set()
         self._planned: dict[K, asyncio.TimerHandle] = {}
-        self._failures: dict[K, int] = {}
+        self._failures: dict[K, Counter[float]] = {}
         self._closed = False
 
     def __len__(self) -> int:
@@ -71,10 +71,13 @@ class WorkQueue(Generic[K]):
     def add_rate_limited(self, key: K, *, first: float = FIRST_BACKOFF_SECONDS) -> float:
         """Look again after a back-off that doubles with each failure since `forget`; return its seconds.
 
-        `first` is the longest it can be at the first failure: shorter where waiting hardly helps.
+        `first` is the longest it can be at the first failure: shorter where waiting hardly helps. Failures
+        with another `first` are another kind and counted apart: after some conflicts, which come and go
+        while all is well, one lost answer must not cost minutes.
         """
-        failures = self._failures.get(key, 0)
-        self._failures[key] = failures + 1
+        counted = self._failures.setdefault(key, Counter())
+        failures = counted[first]
+        counted[first] += 1
         longest: float = min(LONGEST_BACKOFF_SECONDS, first * 2 ** min(failures, 16))
         # Half of it is chance, so that keys that failed together do not come back together.
         pause: float = longest * (0.5 + 0.5 * self._random.random())

@@ -113,6 +113,16 @@ async def test_backoff_doubles_up_to_five_minutes_and_starts_anew(queue: WorkQue
     assert queue.add_rate_limited("a") <= 1.0
 
 
+async def test_conflicts_do_not_make_another_failure_wait_longer(queue: WorkQueue[str]) -> None:
+    for _ in range(10):
+        queue.add_rate_limited("a", first=0.1)
+
+    assert queue.add_rate_limited("a") <= 1.0
+
+    queue.forget("a")
+    assert queue.add_rate_limited("a", first=0.1) <= 0.1
+
+
 async def test_backoffs_of_keys_that_failed_together_differ(queue: WorkQueue[str]) -> None:
     assert len({queue.add_rate_limited(f"key-{n}") for n in range(20)}) == 20
 
