@@ -48,7 +48,7 @@ class WorkloadView:
     """A revision's Deployment.
 
     `ready` and `replicas` are those of the status; `desired` is spec.replicas. `settled` means that the
-    controller has seen the current generation.
+    controller has seen the current generation. `failure` is why no pod can be made, in the server's words.
     """
 
     identity: Identity
@@ -59,6 +59,7 @@ class WorkloadView:
     settled: bool
     rejected: str | None = None
     epoch: str | None = None
+    failure: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,11 +34,11 @@ def problem_of(status: Status) -> tuple[PodProblem | None, str]:
     """The problem of a pod and a sentence for people; (None, "") where it has none."""
     for condition in status.get("conditions") or ():
         if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
-            return PodProblem.UNSCHEDULABLE, _clipped(condition.get("message", ""))
+            return PodProblem.UNSCHEDULABLE, clipped(condition.get("message", ""))
     for container in _containers(status):
         problem = _problem_of_container(container)
         if problem:
-            return problem, _clipped(_detail(problem, container))
+            return problem, clipped(_detail(problem, container))
     return None, ""
 
 
@@ -70,5 +70,6 @@ def _detail(problem: PodProblem, container: Status) -> str:
     return f"container {container['name']}: {waiting.get('message') or waiting['reason']}"
 
 
-def _clipped(text: str) -> str:
+def clipped(text: str) -> str:
+    """No longer than a status should hold of somebody else's words."""
     return text if len(text) <= LONGEST_DETAIL else f"{text[: LONGEST_DETAIL - 1]}…"

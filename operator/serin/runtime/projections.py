@@ -34,7 +34,7 @@ from serin.domain.observed import (
 )
 from serin.runtime.ownership import written_at
 from serin.runtime.parents import accepted, refusal, reported
-from serin.runtime.podproblems import problem_of
+from serin.runtime.podproblems import clipped, problem_of
 
 Object = Mapping[str, Any]
 
@@ -119,7 +119,16 @@ def _deployment(obj: Object, foreign: bool) -> WorkloadView | None:
         settled=status.get("observedGeneration", 0) >= obj["metadata"]["generation"],
         rejected=_annotation(obj, REJECTED_ANNOTATION),
         epoch=_annotation(obj, EPOCH_ANNOTATION),
+        failure=_failure(status),
     )
+
+
+def _failure(status: Mapping[str, Any]) -> str | None:
+    """Why pods are refused: a quota, a ServiceAccount that is missing, a security policy."""
+    for condition in status.get("conditions") or ():
+        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
+            return clipped(condition.get("message", ""))
+    return None
 
 
 def _service(obj: Object, foreign: bool) -> ServiceView:
@@ -148,7 +157,8 @@ def _http_route(obj: Object, foreign: bool) -> RouteView | None:
 
 def _gateway(spec: Mapping[str, Any]) -> GatewayIntent:
     refs = spec.get("parentRefs") or ()
-    matches = next((rule["matches"] for rule in spec.get("rules") or () if rule.get("matches")), ({},))
+    rules = spec.get("rules") or ()
+    matches: Any = next((rule["matches"] for rule in rules if rule.get("matches")), ({},))
     return GatewayIntent(
         parent_refs=tuple({name: ref[name] for name in PLACED_BY if name in ref} for ref in refs),
         hostnames=tuple(spec.get("hostnames") or ()),

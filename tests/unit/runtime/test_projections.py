@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from serin.domain.gates import GateAnswer, Outcome
-from serin.domain.observed import JobView, PodProblem, PodView, RouteView
+from serin.domain.observed import JobView, PodProblem, PodView, RouteView, WorkloadView
 from serin.runtime.projections import project
-from tests.unit.runtime.objects import Object, child, pod, report, route
+from tests.unit.runtime.objects import Object, child, deployment, pod, report, route
 
 
 def shown_pod(status: Object, **changes: Any) -> PodView:
@@ -179,3 +179,27 @@ def test_a_job_answers_when_it_has_ended(conditions: tuple[Object, ...], answer:
 
 def test_a_job_that_tries_no_gate_is_none_of_ours() -> None:
     assert shown_job(FAILED, gate=None) is None
+
+
+def test_a_deployment_tells_why_no_pod_can_be_made() -> None:
+    words = 'pods "fraud-r1-x" is forbidden: exceeded quota: small'
+    made = deployment()
+    made["status"]["conditions"] = [
+        {"type": "Available", "status": "True"},
+        {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": words},
+    ]
+
+    view = project("Deployment", made)
+
+    assert isinstance(view, WorkloadView)
+    assert view.failure == words
+
+
+def test_a_failure_that_is_over_is_not_told() -> None:
+    made = deployment()
+    made["status"]["conditions"] = [{"type": "ReplicaFailure", "status": "False", "message": "once"}]
+
+    view = project("Deployment", made)
+
+    assert isinstance(view, WorkloadView)
+    assert view.failure is None

@@ -163,6 +163,9 @@ def until_ready(
     if troubled is not None:
         message = f"{message}; pod {troubled.name}: {troubled.problem}, {troubled.detail}"
         reason = Reason.POD_PROBLEM
+    elif (workload := world.observed.workloads.get(revision)) and workload.failure:
+        message = f"{message}; no pod can be made: {workload.failure}"
+        reason = Reason.POD_PROBLEM
     deadline = rollout.since + patience + held(rollout, world.now)
     if rollout.paused_at is not None:
         return Hold(reason, message), ()
