@@ -68,7 +68,7 @@ class Invalid(KubeError):
 
 
 class Forbidden(KubeError):
-    """The operator's account may not do this, or is not known."""
+    """The operator's account may not do this."""
 
 
 class Throttled(KubeError):
@@ -84,12 +84,14 @@ class NotLeading(KubeError):
 
 
 class Unavailable(KubeError):
-    """No usable answer came. Whether the write happened is unknown, so look before writing again."""
+    """No usable answer came, or none to anybody with our token (401), which says nothing of what was asked.
+
+    Whether the write happened is unknown, so look before writing again.
+    """
 
 
 _BY_STATUS: Mapping[int, type[KubeError]] = {
     400: Invalid,
-    401: Forbidden,
     403: Forbidden,
     404: NotFound,
     405: Invalid,

@@ -16,7 +16,7 @@ import aiohttp
 from kubernetes.aio.client.api_client import ApiClient, RequestSerialized
 
 from serin.domain.names import FIELD_MANAGER
-from serin.kube.access import configuration
+from serin.kube.access import BadAccess, configuration
 from serin.kube.errors import KubeError, NotLeading, Request, refusal, unanswered
 from serin.kube.licence import READING, Lapsed, Licence, licensed
 
@@ -25,6 +25,7 @@ CONNECT_RETRIES: Final = (0.1, 0.4, 1.0)
 REQUEST_SECONDS: Final = 30.0
 CONNECT_SECONDS: Final = 5.0
 JSON: Final = "application/json"
+UNAUTHORIZED: Final = 401
 
 Told = Callable[[Request, KubeError | None], None]
 """Called after each request, with the error it is about to raise, if any."""
@@ -34,15 +35,23 @@ class Transport:
     """One connection pool to one API server.
 
     Args:
+        kubeconfig: Where the way in is read again when the server no longer knows the token.
         told: Hears of every request's outcome.
         licence: Without it no write leaves; None for one that may always write.
         instance: Which replica this is, for the server's audit log.
     """
 
     def __init__(
-        self, api: ApiClient, *, told: Told | None = None, licence: Licence | None = None, instance: str = ""
+        self,
+        api: ApiClient,
+        *,
+        kubeconfig: Path | None = None,
+        told: Told | None = None,
+        licence: Licence | None = None,
+        instance: str = "",
     ) -> None:
         self._api = api
+        self._kubeconfig = kubeconfig
         self._told = told
         self._licence = licence
         self._api.user_agent = f"{FIELD_MANAGER}/{instance}" if instance else FIELD_MANAGER
@@ -63,7 +72,7 @@ class Transport:
         if licence is not None:
             config.client_session_kwargs = {"request_class": licensed(licence)}
         async with ApiClient(configuration=config) as api:
-            yield cls(api, told=told, licence=licence, instance=instance)
+            yield cls(api, kubeconfig=kubeconfig, told=told, licence=licence, instance=instance)
 
     @property
     def server(self) -> str:
@@ -84,6 +93,8 @@ class Transport:
             call = await self._call("GET", path, query, {"Accept": JSON}, None)
             answer = (await self._api.call_api(*call, _request_timeout=timeout)).response
             async with answer:
+                if answer.status == UNAUTHORIZED:
+                    await self._log_in_again()
                 if answer.status != 200:
                     raise refusal(request, answer.status, answer.headers, await answer.read())
                 async for line in answer.content:
@@ -127,6 +138,10 @@ class Transport:
     ) -> dict[str, Any]:
         try:
             status, answered, data = await self._attempts(request, method, path, query, headers, body)
+            if status == UNAUTHORIZED:
+                # The token may be another one since it was read. Nothing was done, so a repeat is harmless.
+                await self._log_in_again()
+                status, answered, data = await self._attempts(request, method, path, query, headers, body)
         except Lapsed as error:
             raise _not_leading(request) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -139,6 +154,14 @@ class Transport:
             # A proxy's page, or an answer cut in the middle: the server may well have acted.
             raise unanswered(request, error) from error
         return answer
+
+    async def _log_in_again(self) -> None:
+        try:
+            fresh = await configuration(self._kubeconfig)
+        except BadAccess:
+            return  # the answer that led here says what is wrong
+        known = self._api.configuration
+        known.api_key, known.refresh_api_key_hook = fresh.api_key, fresh.refresh_api_key_hook
 
     async def _attempts(
         self,

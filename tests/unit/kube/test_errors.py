@@ -28,7 +28,7 @@ def answer(message: str, **details: object) -> bytes:
     ("status", "kind"),
     [
         (400, Invalid),
-        (401, Forbidden),
+        (401, Unavailable),
         (403, Forbidden),
         (404, NotFound),
         (409, Conflict),
