@@ -39,7 +39,8 @@ async def _run(found: Binaries, options: argparse.Namespace) -> int:
     began = time.monotonic()
     async with ground(found) as place:
         references = References()
-        wanted = [one for one in WORKLOADS if not options.only or one[0].__name__ in _needed(options.only)]
+        needed = _needed(options)
+        wanted = [one for one in WORKLOADS if not needed or one[0].__name__ in needed]
         await references.run(place, wanted, width=options.width)
         for name, wrong in references.wrong.items():
             _tell(f"without faults {name}", wrong, [])
@@ -54,9 +55,11 @@ async def _run(found: Binaries, options: argparse.Namespace) -> int:
     return DIFFERENT if table.different or references.wrong else 0
 
 
-def _needed(only: list[str]) -> set[str]:
-    """The workloads of plans: that in the name, and what plans that hide something end like."""
-    return {name.split("/")[1].partition("-")[0] for name in only} | {"create", "there_and_back"}
+def _needed(options: argparse.Namespace) -> set[str]:
+    """The workloads asked for or of the plans named; empty for all."""
+    named = {name.split("/")[1].partition("-")[0] for name in options.only} | set(options.workload)
+    # What plans that hide something end like.
+    return named | {"create", "there_and_back"} if named else named
 
 
 def _chosen(made: Made, options: argparse.Namespace) -> list[Plan]:
@@ -65,7 +68,12 @@ def _chosen(made: Made, options: argparse.Namespace) -> list[Plan]:
         repeat: int = options.repeat
         return named * repeat
     kinds = set(options.kind)
-    those = (plan for plan in made.plans if not kinds or plan.kind in kinds)
+    workloads = set(options.workload)
+    those = (
+        plan
+        for plan in made.plans
+        if (not kinds or plan.kind in kinds) and (not workloads or plan.workload.__name__ in workloads)
+    )
     return chosen(those, options.number, seed=options.seed)
 
 
@@ -119,6 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="only this plan")
     parser.add_argument("--repeat", type=int, default=1, help="run what --only names so often")
     parser.add_argument("--kind", action="append", default=[], help="only plans of this kind")
+    parser.add_argument("--workload", action="append", default=[], help="only plans of this workload")
     parser.add_argument("--width", type=int, default=WIDTH, help="runs at once")
     parser.add_argument("--seed", type=int, default=0, help="of the choice and of what is left to chance")
     parser.add_argument("--list", action="store_true", help="say which plans would run")

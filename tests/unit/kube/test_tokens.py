@@ -1,4 +1,4 @@
-"""A token that the server no longer knows: the next one is read from its file at once, not within a minute."""
+"""A token that the server no longer knows: the next one is read from its file at once, not in a minute."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
