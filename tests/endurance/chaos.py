@@ -110,7 +110,7 @@ async def chaos(ground: Ground, plan: Plan) -> Outcome:
         wishes=Counter(
             one.what.value for name in plan.names for one in wishes(plan.seed, name, minutes=plan.minutes)
         ),
-        starts=ground.kept.starts,
+        starts=sum(kept.starts for kept in ground.replicas),
         gaps=ground.watcher.gaps,
         versions=history,
     )
@@ -172,7 +172,7 @@ async def _told(ground: Ground, fleet: Fleet, injected: list[Injected]) -> tuple
 
 
 def _exceptions(ground: Ground) -> list[str]:
-    lines = ground.kept.operator.log.read_text().splitlines()
+    lines = [line for kept in ground.replicas for line in kept.operator.log.read_text().splitlines()]
     return [line[:300] for line in lines if '"look failed"' in line or line.startswith("Traceback")]
 
 
@@ -183,7 +183,8 @@ async def forgetting(ground: Ground) -> AsyncIterator[None]:
     async def forget() -> None:
         while True:
             await asyncio.sleep(5)
-            ground.proxy.trace.all.clear()
+            for kept in ground.replicas:
+                kept.proxy.trace.all.clear()
 
     task = begin(forget(), "forgetting")
     try:

@@ -1,7 +1,7 @@
-"""What all runs stand on: a cluster with Envoy and its gateway, Prometheus, and an operator kept alive.
+"""What all runs stand on: a cluster with Envoy and its gateway, Prometheus, and operators kept alive.
 
-The operator speaks to the API server through the fault proxy. It is kept as a Deployment keeps it: whatever
-ends it, a second later it starts again, unless a fault keeps it away for longer.
+The operator has two replicas, each with a fault proxy between itself and the API server. They are kept as a
+Deployment keeps them: whatever ends one, a second later it starts again, unless a fault keeps it away.
 """
 
 import asyncio
@@ -29,13 +29,16 @@ from tests.stage.operator import ACCESS, ACCOUNT, Operator
 
 REPOSITORY: Final = Path(__file__).parents[2]
 AGAIN_SECONDS: Final = 1.0
+REPLICAS: Final = 2
 
 
 class Kept:
-    """An operator that is started again whenever it ends: `async with Kept(operator)`."""
+    """An operator that is started again whenever it ends: `async with Kept(operator, proxy)`."""
 
-    def __init__(self, operator: Operator) -> None:
-        self.operator = operator
+    def __init__(self, operator: Operator, proxy: FaultProxy) -> None:
+        self.operator, self.proxy = operator, proxy
+        self.alone = asyncio.Lock()
+        """Held by what ends, pauses or starts it."""
         self.starts = 0
         self._wanted = asyncio.Event()
         self._wanted.set()
@@ -91,8 +94,8 @@ class Ground(Stage):
     """The same with all that can go wrong in it."""
 
     prometheus: Prometheus
-    proxy: FaultProxy
-    kept: Kept
+    replicas: tuple[Kept, ...]
+    """One of them leads."""
     access_log: Path
 
 
@@ -151,12 +154,21 @@ async def stood(
     await stack.enter_async_context(prometheus)
     place = await stack.enter_async_context(fresh_namespace(cluster.api))
     watcher = await stack.enter_async_context(Watcher(cluster.api, place, patient=True))
-    account = await cluster.service_account_kubeconfig(*ACCOUNT)
-    proxy = FaultProxy(kubeconfig.access(account), cluster.folder / "proxy")
-    await stack.enter_async_context(proxy)
-    address = prometheus.url if judged else None
-    operator = Operator(cluster, place, proxy.kubeconfig, prometheus=address, scrape_seconds=scrape_seconds)
-    kept = await stack.enter_async_context(Kept(operator))
+    account = kubeconfig.access(await cluster.service_account_kubeconfig(*ACCOUNT))
+    replicas = []
+    for number in range(REPLICAS):
+        proxy = FaultProxy(account, cluster.folder / "proxies" / str(number))
+        await stack.enter_async_context(proxy)
+        operator = Operator(
+            cluster,
+            place,
+            proxy.kubeconfig,
+            prometheus=prometheus.url if judged else None,
+            scrape_seconds=scrape_seconds,
+            arguments=("--leader-elect", f"--lease-namespace={ACCOUNT[0]}"),
+            replica=f"-{number}",
+        )
+        replicas.append(await stack.enter_async_context(Kept(operator, proxy)))
     return Ground(
         cluster=cluster,
         place=place,
@@ -164,7 +176,6 @@ async def stood(
         gateway=gateway,
         prometheus=prometheus,
         watcher=watcher,
-        proxy=proxy,
-        kept=kept,
+        replicas=tuple(replicas),
         access_log=access_log,
     )

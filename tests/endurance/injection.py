@@ -6,7 +6,7 @@ fault's own dice among what there is, in a fixed order.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 from random import Random
 from typing import Any, Final
@@ -14,6 +14,7 @@ from typing import Any, Final
 import aiohttp
 
 from tests.cluster.api import ApiError
+from tests.cluster.processes import Ended
 from tests.cluster.resources import (
     DEPLOYMENTS,
     HTTP_ROUTES,
@@ -27,14 +28,16 @@ from tests.endurance.causes import Injected
 from tests.endurance.fleet import heard
 from tests.endurance.ground import Ground
 from tests.endurance.schedule import Fault, Planned
-from tests.faults.acts import Rule, dropped_after, refused, slow
+from tests.faults.acts import Act, Rule, dropped_after, refused, slow
+from tests.faults.proxy import FaultProxy
 from tests.invariants.world import MODEL, REVISION
+from tests.stage.operator import ACCOUNT
 
 CODES: Final = (409, 429, 500, 503)
 WATCHED: Final = ("modeldeployments", "deployments", "services", "endpointslices", "httproutes", "pods")
 WRITES: Final = ("apply", "patch", "create", "delete")
 SOME: Final = 0.5
-"""The part of all requests that refusals and losses hit."""
+"""How often a fault hits all of what it could hit, and not one."""
 
 
 class Injector:
@@ -43,7 +46,7 @@ class Injector:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self.injected: list[Injected] = []
-        self._alone = asyncio.Lock()
+        self._server_alone, self._prometheus_alone = asyncio.Lock(), asyncio.Lock()
         self._acts: Mapping[Fault, Callable[[Planned, Random], Awaitable[None]]] = {
             Fault.OPERATOR_KILLED: self._operator_killed,
             Fault.OPERATOR_ENDED: self._operator_ended,
@@ -82,75 +85,87 @@ class Injector:
             entry.until = time.time()
 
     async def _operator_killed(self, planned: Planned, dice: Random) -> None:
-        kept = self._ground.kept
-        async with self._alone, kept.away(), self._noted(planned):
+        kept = dice.choice(self._ground.replicas)
+        async with kept.alone, kept.away(), self._noted(planned):
             await kept.operator.kill()
             await asyncio.sleep(planned.seconds)
 
     async def _operator_ended(self, planned: Planned, dice: Random) -> None:
-        kept = self._ground.kept
-        async with self._alone, kept.away(), self._noted(planned):
+        kept = dice.choice(self._ground.replicas)
+        async with kept.alone, kept.away(), self._noted(planned):
             await kept.operator.stop()
             await asyncio.sleep(planned.seconds)
 
     async def _operator_paused(self, planned: Planned, dice: Random) -> None:
-        async with self._alone, self._noted(planned):
+        kept = dice.choice(self._ground.replicas)
+        async with kept.alone, self._noted(planned):
             with suppress(ProcessLookupError):
-                self._ground.kept.operator.freeze()
+                kept.operator.freeze()
                 await asyncio.sleep(planned.seconds)
-                self._ground.kept.operator.thaw()
+                kept.operator.thaw()
 
     async def _api_server_killed(self, planned: Planned, dice: Random) -> None:
         server = self._ground.cluster.server
-        async with self._noted(planned):
+        async with self._server_alone, self._noted(planned):
             await server.process.kill()
             await asyncio.sleep(planned.seconds)
-            await server.start()
+            await _started(server.start)
 
     async def _prometheus_killed(self, planned: Planned, dice: Random) -> None:
-        async with self._noted(planned):
+        async with self._prometheus_alone, self._noted(planned):
             await self._ground.prometheus.kill()
             await asyncio.sleep(planned.seconds)
-            await self._ground.prometheus.start()
+            await _started(self._ground.prometheus.start)
 
     async def _connections_reset(self, planned: Planned, dice: Random) -> None:
         async with self._noted(planned):
-            self._ground.proxy.sever()
+            for proxy in self._proxies(dice):
+                proxy.sever()
 
     async def _watch_frozen(self, planned: Planned, dice: Random) -> None:
-        kind = dice.choice(WATCHED)
+        kind, proxies = dice.choice(WATCHED), self._proxies(dice)
         async with self._noted(planned, detail=kind):
-            self._ground.proxy.freeze(kind)
+            for proxy in proxies:
+                proxy.freeze(kind)
             await asyncio.sleep(planned.seconds)
-            self._ground.proxy.thaw(kind)
+            for proxy in proxies:
+                proxy.thaw(kind)
 
     async def _requests_refused(self, planned: Planned, dice: Random) -> None:
         code = dice.choice(CODES)
         retry_after = dice.randint(1, 3) if code == 429 else None
         verbs = WRITES if code == 409 else ()
         act = refused(code, retry_after=retry_after)
-        await self._ruled(planned, Rule(act=act, verb=verbs, times=None), detail=str(code))
+        await self._ruled(planned, dice, act, verbs, detail=str(code))
 
     async def _answers_lost(self, planned: Planned, dice: Random) -> None:
-        await self._ruled(planned, Rule(act=dropped_after, verb=WRITES, times=None))
+        await self._ruled(planned, dice, dropped_after, WRITES)
 
     async def _answers_late(self, planned: Planned, dice: Random) -> None:
         seconds = dice.uniform(0.5, 3.0)
-        await self._ruled(
-            planned, Rule(act=slow(seconds), verb=WRITES, times=None), detail=f"{seconds:.1f} s"
-        )
+        await self._ruled(planned, dice, slow(seconds), WRITES, detail=f"{seconds:.1f} s")
 
-    async def _ruled(self, planned: Planned, rule: Rule, *, detail: str = "") -> None:
+    async def _ruled(
+        self, planned: Planned, dice: Random, act: Act, verbs: Collection[str], *, detail: str = ""
+    ) -> None:
+        rules = [(proxy, Rule(act=act, verb=verbs, times=None)) for proxy in self._proxies(dice)]
         async with self._noted(planned, detail=detail):
-            self._ground.proxy.lay(rule)
+            for proxy, rule in rules:
+                proxy.lay(rule)
             await asyncio.sleep(planned.seconds)
-            self._ground.proxy.lift(rule)
+            for proxy, rule in rules:
+                proxy.lift(rule)
+
+    def _proxies(self, dice: Random) -> list[FaultProxy]:
+        """Those of one replica, or of all: then it is the server's fault."""
+        chosen = dice.choice(self._ground.replicas)
+        hit = self._ground.replicas if dice.random() < SOME else (chosen,)
+        return [kept.proxy for kept in hit]
 
     async def _lease_deleted(self, planned: Planned, dice: Random) -> None:
-        leases = await heard(lambda: self._list(LEASES))
-        for lease in leases:
-            async with self._noted(planned, detail=lease["metadata"]["name"]):
-                await self._gone(LEASES, lease["metadata"]["name"])
+        namespace, name = ACCOUNT
+        async with self._noted(planned):
+            await self._gone(LEASES, name, namespace)
 
     async def _container_killed(self, planned: Planned, dice: Random) -> None:
         pods = await self._serving()
@@ -253,10 +268,10 @@ class Injector:
 
         await heard(edited)
 
-    async def _gone(self, kind: Resource, name: str) -> None:
+    async def _gone(self, kind: Resource, name: str, namespace: str = "") -> None:
         async def deleted() -> None:
             with suppress(ApiError):
-                await self._ground.cluster.api.delete(kind, name, self._ground.place)
+                await self._ground.cluster.api.delete(kind, name, namespace or self._ground.place)
 
         await heard(deleted)
 
@@ -285,6 +300,15 @@ def _about(bodies: list[Object], *, more: str = "") -> dict[str, Any]:
         "pods": addresses,
         "detail": ", ".join(body["metadata"]["name"] for body in bodies) + more,
     }
+
+
+async def _started(start: Callable[[], Awaitable[None]]) -> None:
+    """Start something; on a machine that is busy it may have to be started again."""
+    while True:
+        try:
+            return await start()
+        except Ended:
+            continue
 
 
 async def _behave(pod: Object, **behaviour: object) -> None:

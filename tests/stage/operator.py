@@ -36,6 +36,7 @@ class Operator:
         prometheus: Its address; None for an operator that has none.
         scrape_seconds: Prometheus' interval.
         arguments: More of its command line.
+        replica: Its log's name, where one namespace has several.
     """
 
     def __init__(
@@ -47,9 +48,10 @@ class Operator:
         prometheus: str | None = None,
         scrape_seconds: int = 5,
         arguments: Iterable[str] = (),
+        replica: str = "",
     ) -> None:
         self._cluster, self._kubeconfig = cluster, kubeconfig
-        self._name = f"serin-{namespace}"
+        self._name = f"serin-{namespace}{replica}"
         self._port = free_port()
         self.address = f"http://{GATEWAY}:{self._port}"
         self._command = [sys.executable, "-m", "serin", "run", f"--namespace={namespace}"]
