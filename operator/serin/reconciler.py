@@ -127,7 +127,8 @@ class Reconciler:
                 self._forget(key)
                 return None
             kept, seen = self._kept.setdefault(key, _Kept()), self._store.observed(key)
-            understood = self._understanding.of(model, seen, before=kept.intent)
+            status = status_of_model(model)
+            understood = self._understanding.of(model, status, seen, before=kept.intent)
             kept.refusal = understood.refusal
             if understood.intent is None:
                 if kept.refusal is not None:
@@ -135,7 +136,7 @@ class Reconciler:
                 return None
             if kept.refusal is None:
                 kept.intent = understood.intent
-            look = await self._look(model, understood.intent, kept, seen)
+            look = await self._look(model, status, understood.intent, kept, seen)
             acted = await self._act(key, look, kept)
             if not acted:
                 return self._again(key, look, kept)
@@ -143,15 +144,17 @@ class Reconciler:
 
     def _forget(self, key: Key) -> None:
         self._kept.pop(key, None)
+        self._understanding.forget(key)
         self._frozen.forget(key)
         self._applier.forget(key)
         self._reporter.forget(key)
         self._inquiries.forget(key)
 
-    async def _look(self, model: Mapping[str, Any], intent: Intent, kept: _Kept, seen: Observed) -> Look:
+    async def _look(
+        self, model: Mapping[str, Any], before: Status, intent: Intent, kept: _Kept, seen: Observed
+    ) -> Look:
         key, router = intent.key, ROUTERS[intent.traffic.router]
         now = self._clock().replace(microsecond=0)
-        before = status_of_model(model)
         frozen = await self._frozen.missing(intent, before, seen)
         whole = replace(seen, revisions={**frozen, **seen.revisions})
         status, notices = recovered(intent, before, whole, router=router, now=now)

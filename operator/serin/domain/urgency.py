@@ -22,6 +22,8 @@ class Urgency(IntEnum):
 
 def urgency(before: Status, after: Status) -> Urgency:
     """How urgent the most urgent difference is."""
+    if before == after:
+        return Urgency.NONE
     if _essence(before) != _essence(after):
         return Urgency.TRANSITION
     if _numbers(before) != _numbers(after):

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Mode(StrEnum):
@@ -102,5 +103,10 @@ class Policy:
 
         The mode is left out: it says whether verdicts act, not what they are.
         """
-        judging = {name: value for name, value in asdict(self).items() if name != "mode"}
-        return hashlib.sha256(repr(sorted(judging.items())).encode()).hexdigest()[:10]
+        return _fingerprint(self)
+
+
+@lru_cache(maxsize=1024)
+def _fingerprint(policy: Policy) -> str:
+    judging = {name: value for name, value in asdict(policy).items() if name != "mode"}
+    return hashlib.sha256(repr(sorted(judging.items())).encode()).hexdigest()[:10]
