@@ -157,7 +157,7 @@ def moments(trace: Trace) -> list[tuple[Moment, bool]]:
     count: Counter[tuple[str, str, str]] = Counter()
     found = []
     for one in trace.asked:
-        if not one.write or one.kind in ("events", "leases"):
+        if not one.write:
             continue
         count[key := (one.verb, one.kind, one.name)] += 1
         found.append((Moment(*key, count[key]), 200 <= one.acted < 300 and one.changed is not False))

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 WRITES: Final = frozenset({"create", "update", "patch", "apply", "delete"})
+NO_WORK: Final = frozenset({"events", "leases", "selfsubjectaccessreviews", "selfsubjectrulesreviews"})
+"""What an operator leaves as a trace, and asks about itself."""
 VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 APPLY: Final = "application/apply-patch+yaml"
 
@@ -42,8 +44,8 @@ class Asked:
 
     @property
     def write(self) -> bool:
-        """Whether it could change something."""
-        return self.verb in WRITES
+        """Whether it could change something that others see."""
+        return self.verb in WRITES and self.kind not in NO_WORK
 
     def __str__(self) -> str:
         fault = f" ({self.fault})" if self.fault else ""
@@ -89,12 +91,8 @@ class Trace:
 
     @property
     def writes(self) -> list[Asked]:
-        """Writes that the server has acted on; Events and Leases are no work."""
-        return [
-            one
-            for one in self.asked
-            if one.write and 200 <= one.acted < 300 and one.kind not in ("events", "leases")
-        ]
+        """Writes that the server has acted on."""
+        return [one for one in self.asked if one.write and 200 <= one.acted < 300]
 
     def version(self) -> int:
         """The newest resourceVersion that has passed."""
