@@ -13,9 +13,9 @@ class Urgency(IntEnum):
 
     NONE = 0
     WORDS = 1
-    """Evidence and messages: once a minute."""
+    """Evidence and messages, and numbers of pods while a rollout moves them: once a minute."""
     COUNTS = 2
-    """Numbers of pods: every ten seconds."""
+    """Numbers of requests, or of pods: every ten seconds."""
     TRANSITION = 3
     """At once."""
 
@@ -63,13 +63,11 @@ def _remembered(status: Status) -> object:
 
 
 def _numbers(status: Status) -> object:
-    return (
-        status.replicas,
-        status.ready_replicas,
-        status.stable,
-        status.canary,
-        status.analysis and [(signal.canary, signal.stable) for signal in status.analysis.signals],
-    )
+    judged = status.analysis and [(signal.canary, signal.stable) for signal in status.analysis.signals]
+    if status.rollout is not None:
+        # Pods come and go, and the next transition tells of them: a slow cluster must not cost more writes.
+        return judged
+    return status.replicas, status.ready_replicas, status.stable, status.canary, judged
 
 
 def _without_confirmation(status: Status) -> Status:

@@ -222,16 +222,17 @@ class Transport:
         path: str,
         query: Mapping[str, str],
         headers: Mapping[str, str],
-        body: Mapping[str, Any] | None,
+        body: Any,
     ) -> RequestSerialized:
-        return await self._api.param_serialize(
+        verb, url, sent, _, fields = await self._api.param_serialize(
             method,
             path,
             query_params=list(query.items()),
             header_params=dict(headers),
-            body=body,
             auth_settings=["BearerToken"],
         )
+        # Added only here: the library would copy it in search of models, and there are none.
+        return verb, url, sent, body, fields
 
 
 def _not_leading(request: Request) -> NotLeading:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from serin.domain.status import AnalysisStatus, CountsStatus, SignalStatus, Status
+from serin.domain.status import AnalysisStatus, CountsStatus, Rollout, SignalStatus, State, Status
 from serin.domain.urgency import Urgency, urgency
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -35,3 +35,17 @@ def status(signal: SignalStatus) -> Status:
 )
 def test_time_of_the_numbers_goes_along_with_them(changes: dict[str, object], needed: Urgency) -> None:
     assert urgency(status(SIGNAL), status(SIGNAL.model_copy(update=changes))) is needed
+
+
+ATTEMPT = Rollout(attempt="fraud-1.1", state=State.PREPARING, since=NOON, started_at=NOON)
+
+
+@pytest.mark.parametrize(
+    ("rollout", "needed"), [(None, Urgency.COUNTS), (ATTEMPT, Urgency.WORDS)], ids=["steady", "rollout"]
+)
+def test_pods_that_a_rollout_moves_wait_for_its_next_transition(
+    rollout: Rollout | None, needed: Urgency
+) -> None:
+    before = Status(replicas=3, ready_replicas=1, rollout=rollout)
+
+    assert urgency(before, before.model_copy(update={"ready_replicas": 2})) is needed
