@@ -142,6 +142,8 @@ def _server_command(binaries: Binaries, folder: Path, *, storage: str, port: int
         "--authorization-mode=RBAC",
         f"--audit-policy-file={folder / 'audit-policy.yaml'}",
         f"--audit-log-path={folder / 'audit.log'}",
+        # One file, however long it gets: at a hundred megabytes it would be set aside and a new one begun.
+        "--audit-log-maxsize=1000000",
         # No node-lifecycle controller runs that would take the taint away again.
         "--disable-admission-plugins=TaintNodesByCondition",
         "--allow-privileged=true",
