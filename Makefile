@@ -16,7 +16,7 @@ MINUTES ?= 30
 MODELS ?= 20
 SEED ?=
 
-.PHONY: help setup demo test lint types unit corpus traffic plans chaos cluster kind clean
+.PHONY: help setup demo test lint types unit corpus traffic plans chaos bench cluster kind clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ chaos: setup ## MINUTES of random faults over MODELS models under traffic; SEED=
 
 plans: setup ## N faults (300) between operator and API server, planned from runs without any; ONLY=name repeats one
 	@python -m tests.faults --number $(or $(N),300) $(if $(ONLY),--only '$(ONLY)') $(ARGS)
+
+bench: setup ## What N models (300) cost: requests, CPU, memory, time, against what is promised; ARGS='--json FILE'
+	@python -m tests.bench --count $(or $(N),300) $(ARGS)
 
 cluster: setup ## A control plane with pods as processes; says how to reach it and runs until Ctrl-C
 	@python -m tests.cluster $(ARGS)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
+from tests.bench.simulated import kwok
 from tests.cluster import binaries, envoy, network, prometheus
 from tests.cluster.binaries import Missing
 from tests.cluster.modelserver import environment as modelserver
@@ -18,6 +19,7 @@ PARTS: Final[tuple[Callable[[], object], ...]] = (
     envoy.find_envoy,
     prometheus.find_prometheus,
     modelserver.ready,
+    kwok,
 )
 
 

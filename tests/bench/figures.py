@@ -10,6 +10,15 @@ from tests.cluster.audit import Requests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What the operator used, and how fast the machine was meanwhile."""
+
+    cpu_seconds: float
+    peak_bytes: int
+    yardstick_milliseconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
     """One operation on all objects.
 
@@ -18,6 +27,7 @@ class Figures:
         refused: Writes that a fence kept out.
         reads: GETs and LISTs.
         peak_bytes: The most memory it had in this operation.
+        yardstick_milliseconds: CPU of a piece of work that is always the same, meanwhile and on this machine.
         kinds: How often each `verb resource/subresource` was asked.
     """
 
@@ -29,14 +39,13 @@ class Figures:
     events: int
     cpu_seconds: float
     peak_bytes: int
+    yardstick_milliseconds: float
     asking_seconds: float
     arriving_seconds: float
     kinds: Mapping[str, int]
 
     @classmethod
-    def of(
-        cls, name: str, objects: int, requests: Requests, *, cpu_seconds: float, peak_bytes: int, took: Took
-    ) -> "Figures":
+    def of(cls, name: str, objects: int, requests: Requests, *, spent: Spent, took: Took) -> "Figures":
         """Count what was asked."""
         work = requests.work
         return cls(
@@ -46,8 +55,9 @@ class Figures:
             refused=len(work.writes.refused),
             reads=len(work.reads),
             events=len(requests.on("events").writes),
-            cpu_seconds=cpu_seconds,
-            peak_bytes=peak_bytes,
+            cpu_seconds=spent.cpu_seconds,
+            peak_bytes=spent.peak_bytes,
+            yardstick_milliseconds=spent.yardstick_milliseconds,
             asking_seconds=took.asking,
             arriving_seconds=took.arriving,
             kinds=dict(sorted(_kinds(requests).items())),

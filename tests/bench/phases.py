@@ -9,10 +9,11 @@ from time import monotonic
 from typing import Final
 
 from tests.bench.crowd import Crowd, Took
-from tests.bench.figures import Figures
+from tests.bench.figures import Figures, Spent
 from tests.bench.process import Operator
 from tests.bench.routes import Accepting
 from tests.bench.simulated import SimulatedCluster
+from tests.bench.yardstick import Yardstick
 from tests.cluster.binaries import Binaries
 from tests.cluster.cluster import Cluster
 from tests.cluster.resources import SERVICE_ACCOUNTS
@@ -71,24 +72,32 @@ class _Bench:
         """Count until the operator rests again, which is later than the last arrival."""
         self._operator.forget_peak()
         spent, since = self._operator.cpu_seconds, await self._cluster.audit.position()
-        took = await operation
-        if name != "idle":
-            await self._operator.at_rest()
-        return await self._figures(name, since, took, spent)
+        async with Yardstick() as yardstick:
+            took = await operation
+            if name != "idle":
+                await self._operator.at_rest()
+        return await self._figures(name, since, took, yardstick, spent=spent)
 
     async def restarted(self) -> Figures:
         """Count what an operator asks that ends and starts again beside all the objects."""
         since, began = await self._cluster.audit.position(), monotonic()
-        await self._operator.stop()
-        await self._operator.start()
-        took = Took(asking=0.0, arriving=monotonic() - began)
-        await self._operator.at_rest()
-        return await self._figures("restart", since, took, 0.0)
+        async with Yardstick() as yardstick:
+            await self._operator.stop()
+            await self._operator.start()
+            took = Took(asking=0.0, arriving=monotonic() - began)
+            await self._operator.at_rest()
+        return await self._figures("restart", since, took, yardstick, spent=0.0)
 
-    async def _figures(self, name: str, since: int, took: Took, spent: float) -> Figures:
-        cpu, peak = self._operator.cpu_seconds - spent, self._operator.peak_bytes
+    async def _figures(
+        self, name: str, since: int, took: Took, yardstick: Yardstick, *, spent: float
+    ) -> Figures:
+        used = Spent(
+            cpu_seconds=self._operator.cpu_seconds - spent,
+            peak_bytes=self._operator.peak_bytes,
+            yardstick_milliseconds=yardstick.milliseconds,
+        )
         asked = (await self._cluster.audit.requests(since, user=USER)).by(USER)
-        return Figures.of(name, self._plan.count, asked, cpu_seconds=cpu, peak_bytes=peak, took=took)
+        return Figures.of(name, self._plan.count, asked, spent=used, took=took)
 
 
 async def _idle(seconds: float) -> Took:

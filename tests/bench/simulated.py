@@ -4,6 +4,7 @@ kwok is built like the control plane, from `kwok/go.mod`, and kept in the user's
 """
 
 import hashlib
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,7 @@ POD_ADDRESSES: Final = "10.128.0.0/12"
 PODS_PER_NODE: Final = 2000
 
 
-def kwok(say: Say) -> Path:
+def kwok(say: Say = lambda line: print(line, file=sys.stderr, flush=True)) -> Path:
     """The folder with the program `kwok` and its `stages`, built if need be. Raises Missing."""
     digest = hashlib.sha256((MODULE / "go.sum").read_bytes()).hexdigest()
     folder = binaries.cache_home() / "kwok" / digest[:16]
