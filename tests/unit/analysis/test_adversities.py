@@ -130,6 +130,27 @@ def test_a_healthy_canary_that_restarts_every_minute_is_no_harm(risk: float) -> 
     assert found.signals[0].canary.events == pytest.approx(5 * 600, rel=0.2)
 
 
+def test_a_second_job_that_drops_bad_requests_hides_none() -> None:
+    """As `metric_relabel_configs` of one of two jobs does."""
+    asked = request(policy())
+    world = served(asked, canary=always(0.05))
+    lean = {
+        channel: [
+            replace(one, labels={**one.labels, "job": "a-lean-one"}, samples=earlier(one))
+            for one in found
+            if one.labels.get("code") != "500"
+        ]
+        for channel, found in world.items()
+    }
+
+    both = {channel: [*lean[channel], *found] for channel, found in world.items()}
+    assert judged(asked, both).verdict is judged(asked, world).verdict is Verdict.HARM
+
+
+def earlier(one: Series) -> tuple[Sample, ...]:
+    return tuple((t - 2.0, value) for t, value in one.samples)
+
+
 def test_a_metric_that_went_says_since_when() -> None:
     asked = request(policy())
     world = served(asked, canary=always(0), stable=always(0))

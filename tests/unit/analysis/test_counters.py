@@ -294,6 +294,39 @@ def test_when_a_job_ends_the_other_goes_on_without_a_gap_in_counts() -> None:
     assert grown(one, REQUESTS, 100, 193) == pytest.approx(93)
 
 
+def test_what_one_job_drops_is_read_of_the_one_that_keeps_it() -> None:
+    one = twice_scraped(keeps={103.0 + 10 * k: 500.0 + k for k in range(10)})
+
+    assert grown(one, BAD, 123, 193) == pytest.approx(7)
+    assert grown(one, BAD, 90, 193) < 10, "what was there before it was first read"
+    assert grown(one, REQUESTS, 100, 190) == pytest.approx(90)
+
+
+def test_a_job_that_keeps_more_and_ends_leaves_the_other_one_to_go_on() -> None:
+    one = twice_scraped(keeps={103: 1, 113: 2, 123: 3})
+
+    assert one.latest == 190
+    assert grown(one, REQUESTS, 100, 190) == pytest.approx(90)
+
+
+def test_an_error_that_one_replica_sees_first_counts_once() -> None:
+    one = twice_scraped(keeps={133.0 + 10 * k: 1 for k in range(7)}, scrapes=10)
+
+    assert grown(one, BAD, 100, 190) == 1
+    assert grown(one, REQUESTS, 100, 190) == pytest.approx(90)
+
+
+def twice_scraped(*, keeps: dict[float, float], scrapes: int = 0) -> Target:
+    """By a job that drops bad requests, and three seconds later by one that keeps them."""
+    one = Target(interval=10)
+    tell(one, JOB, 2, "requests", cell=REQUESTS, samples=[(100.0 + 10 * k, 10.0 * k) for k in range(10)])
+    kept = [(103.0 + 10 * k, 3.0 + 10 * k) for k in range(scrapes or len(keeps))]
+    tell(one, OTHER_JOB, 2, "requests", cell=REQUESTS, samples=kept)
+    tell(one, OTHER_JOB, 3, "bad", cell=BAD, samples=sorted(keeps.items()))
+    one.settle()
+    return one
+
+
 def test_samples_told_twice_count_once() -> None:
     one = target(requests={100: 0, 110: 10, 120: 20})
     hear(one, requests={110: 10, 120: 20, 130: 30})

@@ -6,10 +6,10 @@ alone. A sample that comes when later ones of its series have been heard is not 
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from math import inf
 
-from serin.domain.analysis.counters import Cell, Sample, SeriesKey, countable
+from serin.domain.analysis.counters import Arm, Cell, Role, Sample, SeriesKey, countable
 
 _REMEMBERED = 256
 """Times of samples that each series remembers, to tell one that is told again from one that came late."""
@@ -20,15 +20,17 @@ class Stream:
 
     Attributes:
         waiting: What was heard and not yet read.
+        first: When it was first heard; infinite before.
         late: How many samples came after a later one of this series.
     """
 
-    __slots__ = ("_heard", "cell", "key", "late", "waiting")
+    __slots__ = ("_heard", "cell", "first", "key", "late", "waiting")
 
     def __init__(self, key: SeriesKey, cell: Cell) -> None:
         self.key = key
         self.cell = cell
         self.waiting: list[Sample] = []
+        self.first = inf
         self.late = 0
         self._heard: list[float] = []
 
@@ -36,6 +38,7 @@ class Stream:
         """Those that were not heard before."""
         if not samples:
             return ()
+        self.first = min(self.first, samples[0][0])
         if self._heard and samples[0][0] <= (newest := self._heard[-1]):
             place = bisect_right(samples, (newest, inf))
             if place > 1 or samples[0][0] < newest:
@@ -68,8 +71,11 @@ class Feed:
         self.streams: dict[SeriesKey, Stream] = {}
         self.counts = False
         """Whether some of them are counters: a feed may tell only that the target answers."""
+        self.first = inf
+        """When the target first answered."""
         self._clock = 0
         self._times: dict[int, list[float]] = {}
+        self._forgotten = -inf
 
     def stream(self, key: SeriesKey, cell: Cell) -> Stream:
         """The series of that key."""
@@ -87,6 +93,8 @@ class Feed:
             known = self._times[order] = []
             self._clock = min(self._times)
         for t in times:
+            if t < self.first:
+                self.first = t
             if not known or t > known[-1]:
                 known.append(t)
             elif known[(place := bisect_left(known, t))] != t:
@@ -99,11 +107,25 @@ class Feed:
             return None
         return times[bisect_right(times, moment)]
 
+    def kinds(self, moment: float) -> Set[tuple[str, Role, Arm]]:
+        """The kinds of counters it had told of by then."""
+        found = {one.cell[:3] for one in self.streams.values() if one.first <= moment}
+        return {kind for kind in found if kind[1] not in (Role.SCRAPES, Role.START)}
+
+    def latest_by(self, moment: float) -> float:
+        """The last scrape that is not after a moment, which must not be earlier than what was forgotten."""
+        times = self._times.get(self._clock, [])
+        place = bisect_right(times, moment)
+        return times[place - 1] if place else self._forgotten
+
     def forget_times(self, before: float) -> None:
         """Drop the times of scrapes that were read."""
-        for times in self._times.values():
+        for order, times in self._times.items():
             if times and times[0] < before:
-                del times[: bisect_left(times, before)]
+                place = bisect_left(times, before)
+                if order == self._clock:
+                    self._forgotten = times[place - 1]
+                del times[:place]
 
     def forget_samples(self, before: float) -> None:
         """Drop what was read in a duplicate, up to a moment."""

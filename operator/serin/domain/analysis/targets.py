@@ -134,19 +134,17 @@ class Target:
         return self._active is not None and self._feeds[self._active] is feed
 
     def _next_scrape(self) -> tuple[float, FeedKey] | None:
-        last, silent = self.latest, inf
-        if last is not None and self._active is not None and self._feeds[self._active].counts:
-            ahead = self._feeds[self._active].next_after(last)
-            silent = last + MISSED * self.interval
-            if (ahead is not None and ahead < silent) or len(self._feeds) == 1:
-                return None if ahead is None else (ahead, self._active)
+        last = self.latest
+        if len(self._feeds) == 1:
+            return min(_following(self._feeds, last or 0.0), default=None)
         feeds = {key: feed for key, feed in self._feeds.items() if feed.counts} or self._feeds
-        if last is None or self._active not in feeds:
-            return min(_following(feeds, last or 0.0), default=None)
+        if last is None or self._active is None:
+            return min(_following(feeds, 0.0), default=None)
         silent = last + MISSED * self.interval
-        own = {self._active: feeds[self._active]}
-        others = {key: feed for key, feed in feeds.items() if key != self._active}
-        return min([*_following(own, last), *_following(others, silent)], default=None)
+        best = _telling(feeds, last, alive_since=last - MISSED * self.interval)
+        chosen = {self._active: feeds[self._active]} if self._active in best else best
+        others = {key: feed for key, feed in feeds.items() if key not in chosen}
+        return min([*_following(chosen, last), *_following(others, silent)], default=None)
 
     def _read(self, feed: Feed, at: float) -> None:
         """One scrape, with the samples that are not after it."""
@@ -161,7 +159,7 @@ class Target:
         broken = self._continuity.breaks(news)
         for stream, found in news:
             if stream.cell.role is not Role.START:
-                self._take(stream, found, broken)
+                self._take(stream, found, broken, since=feed.first)
         self.scrapes.append(at)
         self._points.append((at, self._totals.copy()))
         feed.forget_times(at)
@@ -180,8 +178,15 @@ class Target:
             found = found[bisect_right(found, (known[0], inf)) :]
         return found
 
-    def _take(self, stream: Stream, found: list[Sample], broken: Break) -> None:
-        """Add up what one series grew by since it was last read."""
+    def _take(self, stream: Stream, found: list[Sample], broken: Break, *, since: float) -> None:
+        """Add up what one series grew by since it was last read.
+
+        Args:
+            stream: The series.
+            found: What is new of it.
+            broken: What did not go on.
+            since: When its feed was first heard of.
+        """
         grown, known, anew = 0.0, self._continuity.last.get(stream.key), broken.anew(stream.cell)
         for t, value in found:
             if not countable(value):
@@ -189,7 +194,7 @@ class Target:
                     known = (t, known[1])  # heard, though not understood: not the absence that means zero
                 continue
             if known is None:
-                grown += value if self._born_at(t) else 0.0
+                grown += value if self._born_at(t, stream, since) else 0.0
             elif anew or value < known[1] or self._continuity.absent(known[0], t):
                 grown += value
                 if value < known[1]:
@@ -204,11 +209,12 @@ class Target:
                 self._totals.append(0.0)
             self._totals[place] += 0.0 if broken.recast(stream.cell) else grown
 
-    def _born_at(self, t: float) -> bool:
-        """Whether a series first heard now began at zero: its process is young, or answered without it."""
-        if not self.scrapes:
-            return self._young(t)
-        return self.scrapes[0] < t - self.interval / 2
+    def _born_at(self, t: float, stream: Stream, since: float) -> bool:
+        """Whether a series first read now began at zero: its process is young, or answered without it.
+
+        In the same way, that is: one that another job drops was there all the time.
+        """
+        return since < stream.first - self.interval / 2 or self._young(t)
 
     def _young(self, at: float) -> bool:
         return self.ready is not None and at <= self.ready + (MISSED + 0.5) * self.interval
@@ -227,6 +233,17 @@ class Target:
             return totals, before
         part = (moment - before) / (after - before)
         return [old + part * (new - old) for old, new in zip_longest(totals, later, fillvalue=0.0)], moment
+
+
+def _telling(feeds: Mapping[FeedKey, Feed], moment: float, *, alive_since: float) -> Mapping[FeedKey, Feed]:
+    """Without those that tell of fewer kinds of counters than another one that is alive.
+
+    A job may drop what another one keeps. Bad requests that it does not tell of would seem not to be.
+    """
+    alive = [feed.kinds(moment) for feed in feeds.values() if feed.latest_by(moment) > alive_since]
+    return {
+        key: feed for key, feed in feeds.items() if not any(feed.kinds(moment) < kinds for kinds in alive)
+    }
 
 
 def _following(feeds: Mapping[FeedKey, Feed], moment: float) -> Iterator[tuple[float, FeedKey]]:
