@@ -68,12 +68,11 @@ class _Watched(Trial):
         self.looks: list[Look] = []
         super().__init__(request)
 
-    def _decide(self, boundary: float) -> None:
-        super()._decide(boundary)
+    def decided(self, boundary: float) -> None:
         if boundary < self.request.started:
             return
         now = boundary + self.request.interval
-        going_on = assess(replace(self._sight(), harmed=None), now=now)
+        going_on = assess(replace(self.sight(), harmed=None), now=now)
         self.looks.append(Look(at=boundary, assessment=self.assess(now), signals=going_on.signals))
 
 

@@ -75,11 +75,11 @@ class Trial:
 
     def assess(self, now: float) -> Assessment:
         """The verdict on the samples so far."""
-        return assess(self._sight(), now=now)
+        return assess(self.sight(), now=now)
 
     def blind(self, hold: Hold) -> Assessment:
         """The verdict while samples cannot be read."""
-        return blind(self._sight(), hold)
+        return blind(self.sight(), hold)
 
     def due(self, now: float) -> float:
         """When another boundary can be decided: the slowest target has then been scraped at or after it."""
@@ -90,6 +90,43 @@ class Trial:
         alive = [s.target.latest or 0.0 for s in self._sources.alive()]
         scrapes = [latest + max(0, ceil((boundary - latest) / interval)) * interval for latest in alive]
         return max(scrapes, default=now + interval)
+
+    def decided(self, boundary: float) -> None:
+        """After each boundary, in their order: for those who want to look at every one. Does nothing here."""
+
+    def sight(self) -> Sight:
+        """What a verdict rests on just now."""
+        boundary, alive = self._boundary, self._sources.alive()
+        live = dict.fromkeys(Arm, False)
+        missing, spoilt = dict(live), dict(live)
+        if boundary is not None:
+            for arm in Arm:
+                targets = [s.target for s in alive if s.arm in (arm, None)]
+                live[arm] = bool(targets)
+                missing[arm], spoilt[arm] = quality(targets, boundary)
+        return Sight(
+            request=self.request,
+            policy_hash=self._policy_hash,
+            ledgers={one.signal.name: one.ledger for one in self._comparisons if one.ledger is not None},
+            served={one.signal.name: dict(one.served) for one in self._comparisons},
+            heard=frozenset(self._sources.heard),
+            crowded=frozenset(self._sources.crowded),
+            lacking=frozenset(one.signal.name for one in self._comparisons if one.lacking),
+            boundary=boundary,
+            counted=self._counted,
+            harmed=self._harmed,
+            tried=dict(self._tried),
+            live=live,
+            missing=missing,
+            spoilt=spoilt,
+            warm_at=self._pods.canary_warm_at(self._sources),
+            canaries=self._pods.ready_canaries(),
+            split=self._split,
+            window=self._tested,
+            incidents=frozenset(one.signal.name for one in self._comparisons if one.shares_an_incident),
+            lost=any(one.lost for one in self._comparisons),
+            late=self._late + self._sources.late,
+        )
 
     # Targets to intervals
 
@@ -104,6 +141,7 @@ class Trial:
             self._decide(self._boundary + self.request.interval)
             for target in targets:
                 target.forget(self._boundary)
+            self.decided(self._boundary)
 
     def _decidable(self, boundary: float, targets: Iterable[Target]) -> bool:
         latest = [target.latest or -inf for target in targets]
@@ -238,39 +276,6 @@ class Trial:
             return None
         _, worst = max(zip(evidence, judged, strict=True), key=lambda pair: pair[0])
         return Harmed(boundary, worst.signal.name, worst.ledger) if worst.ledger else None
-
-    def _sight(self) -> Sight:
-        boundary, alive = self._boundary, self._sources.alive()
-        live = dict.fromkeys(Arm, False)
-        missing, spoilt = dict(live), dict(live)
-        if boundary is not None:
-            for arm in Arm:
-                targets = [s.target for s in alive if s.arm in (arm, None)]
-                live[arm] = bool(targets)
-                missing[arm], spoilt[arm] = quality(targets, boundary)
-        return Sight(
-            request=self.request,
-            policy_hash=self._policy_hash,
-            ledgers={one.signal.name: one.ledger for one in self._comparisons if one.ledger is not None},
-            served={one.signal.name: dict(one.served) for one in self._comparisons},
-            heard=frozenset(self._sources.heard),
-            crowded=frozenset(self._sources.crowded),
-            lacking=frozenset(one.signal.name for one in self._comparisons if one.lacking),
-            boundary=boundary,
-            counted=self._counted,
-            harmed=self._harmed,
-            tried=dict(self._tried),
-            live=live,
-            missing=missing,
-            spoilt=spoilt,
-            warm_at=self._pods.canary_warm_at(self._sources),
-            canaries=self._pods.ready_canaries(),
-            split=self._split,
-            window=self._tested,
-            incidents=frozenset(one.signal.name for one in self._comparisons if one.shares_an_incident),
-            lost=any(one.lost for one in self._comparisons),
-            late=self._late + self._sources.late,
-        )
 
 
 def _both(seen: Seen) -> bool:
