@@ -13,6 +13,8 @@ from typing import Final
 from tests.cluster.traffic import Sent
 
 WINDOW_SECONDS: Final = 2.0
+TELLING: Final = 20
+"""Requests of a share from which on its multiple is more than chance."""
 SIGMAS: Final = 5.0
 """Envoy draws the backend of each request, so a share is met as a binomial's mean is."""
 
@@ -40,9 +42,12 @@ def overloads(sent: Iterable[Sent], *, size: int) -> Iterator[Overload]:
 
 
 def heaviest(sent: Iterable[Sent], *, size: int) -> float:
-    """The most that a pod got of its share in any window, as a multiple of it."""
+    """The most that a pod got of its share in any window that is full enough to tell, as a multiple of it."""
     ratios = (
-        requests * size / counts.total() for _, counts in _windows(sent) for requests in counts.values()
+        requests * size / counts.total()
+        for _, counts in _windows(sent)
+        if counts.total() >= TELLING * size
+        for requests in counts.values()
     )
     return max(ratios, default=0.0)
 
