@@ -13,7 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from serin.domain.names import CONTENT_ANNOTATION, FIELD_MANAGER
+from serin.domain.names import (
+    CONTENT_ANNOTATION,
+    EPOCH_ANNOTATION,
+    FIELD_MANAGER,
+    REJECTED_ANNOTATION,
+)
 
 ALWAYS_OURS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "Deployment": (("f:spec", "f:replicas"), ("f:spec", "f:selector"), ("f:spec", "f:template")),
@@ -22,6 +27,9 @@ ALWAYS_OURS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "ControllerRevision": (),
 }
 """Fields that every manifest of ours sets; kinds that are not listed are not written by Serin."""
+
+PASSING: Final = frozenset({f"f:{EPOCH_ANNOTATION}", f"f:{REJECTED_ANNOTATION}"})
+"""Annotations of a Deployment that are no part of its content; who looks at them compares their values."""
 
 FieldSet = Mapping[str, Any]
 
@@ -37,7 +45,7 @@ class Ownership:
 def ownership(metadata: Mapping[str, Any]) -> Ownership:
     """What Serin owns of the object now."""
     entry = _applied(metadata)
-    fields = json.dumps(entry.get("fieldsV1"), sort_keys=True) if entry else ""
+    fields = json.dumps(_lasting(entry.get("fieldsV1") or {}), sort_keys=True) if entry else ""
     return Ownership((metadata.get("annotations") or {}).get(CONTENT_ANNOTATION), hash(fields))
 
 
@@ -59,6 +67,19 @@ def taken(kind: str, metadata: Mapping[str, Any]) -> bool:
         if entry["manager"] != FIELD_MANAGER and entry.get("subresource") != "status"
         for leaf in _leaves((entry.get("fieldsV1") or {}).get("f:spec", {}))
     )
+
+
+def _lasting(fields: FieldSet) -> FieldSet:
+    """Without the annotations that some of our writes add and others take away, though the content stays.
+
+    Such a write is often shown before its answer has come; it must not be taken for an edit by somebody else.
+    """
+    metadata = fields.get("f:metadata") or {}
+    annotations = metadata.get("f:annotations") or {}
+    if not annotations.keys() & PASSING:
+        return fields
+    kept = {name: inner for name, inner in annotations.items() if name not in PASSING}
+    return {**fields, "f:metadata": {**metadata, "f:annotations": kept}}
 
 
 def _applied(metadata: Mapping[str, Any]) -> Mapping[str, Any] | None:
