@@ -65,7 +65,9 @@ Fault = Callable[[Scene], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """What came of a run; `wrong` is empty where nothing differed and no rule was broken."""
+    """What came of a run; `wrong` is empty where nothing differed and no rule was broken, and so is
+    `story`.
+    """
 
     ending: Ending
     trace: Trace
@@ -110,7 +112,7 @@ async def run(
         wrong=wrong,
         seconds=time.monotonic() - began,
         restarts=kept.kills + len(kept.ends),
-        story=list(story(watcher.history)) if wrong else [],
+        story=sorted([*story(watcher.history), *proxy.trace.told()]) if wrong else [],
     )
 
 

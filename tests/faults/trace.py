@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 
 WRITES: Final = frozenset({"create", "update", "patch", "apply", "delete"})
@@ -94,6 +95,14 @@ class Trace:
         """Writes that the server has acted on."""
         return [one for one in self.asked if one.write and 200 <= one.acted < 300]
 
+    def told(self) -> list[str]:
+        """A line for each request but watches, and for each event that something was done to."""
+        return [
+            f"{_clock(one.at)} {one}"
+            for one in self.all
+            if (one.fault if isinstance(one, Shown) else one.verb not in ("", "watch"))
+        ]
+
     def version(self) -> int:
         """The newest resourceVersion that has passed."""
         return max((int(one.version) for one in self.all if one.version.isdigit()), default=0)
@@ -115,6 +124,10 @@ def read(method: str, path: str, query: Mapping[str, str], media: str) -> Asked:
     else:
         verb = "apply" if media.startswith(APPLY) else VERBS[method]
     return Asked(verb=verb, kind=kind, namespace=namespace, name=name)
+
+
+def _clock(at: float) -> str:
+    return datetime.fromtimestamp(at, tz=UTC).strftime("%H:%M:%S.%f")[:-3]
 
 
 def version_of(body: bytes) -> str:
