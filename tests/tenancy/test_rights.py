@@ -25,8 +25,8 @@ from tests.cluster.resources import (
     Object,
     Resource,
 )
-from tests.operator.test_gates import EVALUATOR, EVALUATOR_IMAGE, template, with_job
-from tests.stage.model import Model, attempt, condition, conditions, spec, state
+from tests.operator.test_gates import EVALUATOR, EVALUATOR_IMAGE, template, under_way, with_job
+from tests.stage.model import Model, attempt, condition, conditions, spec
 from tests.tenancy.operators import Post, Posted, everywhere, restricted
 
 MANIFESTS: Final = Path(__file__).parents[2] / "manifests"
@@ -144,12 +144,13 @@ async def story(cluster: Cluster, model: Model) -> None:
     await freed(model, [(HTTP_ROUTES, model.name)])
     await model.until(condition("Ready"))
 
-    await template(model, "good")
+    await template(model, "slow", seconds=600)
     job = first_try(model, second).job
     await cluster.api.create(foreign(JOBS, job), model.namespace)
     await model.apply(gated())
     await freed(model, [(JOBS, job)])
-    seen = await model.until(state("Stepping"))
+    seen = await model.until(condition("Ready", reason="AwaitingGate"))
+    await under_way(model)
     tried = seen["status"]["canary"]["revision"]
     await model.ask(abort=attempt(seen))
     await model.until(condition("Stalled", reason="RolledBack"))
@@ -205,7 +206,7 @@ def meant(model: Model, wanted: Object) -> Intent:
 def first_try(model: Model, wanted: Intent) -> GateRun:
     canary = child_name(model.name, wanted.revision.hash)
     gate = GatePolicy(
-        name="eval", before="to-20", template="good", webhook=None, timeout=timedelta(hours=1), retries=2
+        name="eval", before="to-20", template="slow", webhook=None, timeout=timedelta(hours=1), retries=2
     )
     return GateRun(
         gate=gate, attempt=f"{canary}.1", canary=canary, stable="", revision=wanted.revision.hash, number=1
@@ -213,7 +214,7 @@ def first_try(model: Model, wanted: Intent) -> GateRun:
 
 
 def gated() -> Object:
-    return {**once("2"), "analysis": {"warmUpSeconds": 0, "gates": [with_job("good")]}}
+    return {**once("2"), "analysis": {"warmUpSeconds": 0, "gates": [with_job("slow")]}}
 
 
 def once(version: str, *, router: str = "GatewayAPI") -> Object:

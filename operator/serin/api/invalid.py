@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from serin.api.spelling import NEEDS
+from serin.domain.plain import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,11 @@ class InvalidSpec:
 
     path: str
     message: str
+
+    def __post_init__(self) -> None:
+        """Both may quote what a person wrote, a field's name included."""
+        object.__setattr__(self, "path", plain(self.path))
+        object.__setattr__(self, "message", plain(self.message))
 
 
 _NEEDS: Final[Mapping[str, str]] = {

@@ -16,6 +16,7 @@ from itertools import count
 from typing import Any, Final
 
 from serin.domain.names import API_VERSION, FIELD_MANAGER, KIND
+from serin.domain.plain import plain
 from serin.domain.rollout.world import Notice
 from serin.kube.errors import KubeError
 from serin.kube.kinds import EVENT
@@ -131,7 +132,7 @@ class EventRecorder:
             },
             "type": "Warning" if notice.warning else "Normal",
             "reason": notice.reason,
-            "message": _clipped(notice.message),
+            "message": _clipped(plain(notice.message)),
             "action": notice.reason,
             "count": 1,
             "firstTimestamp": to_the_second,

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from serin.domain.plain import plain
 from serin.prom.credentials import Access, Credentials
 from serin.prom.endpoints import TIMEOUT_SECONDS, shown
 from serin.prom.errors import NotLetIn, PrometheusError, Refused, TooLarge, Unreachable
@@ -186,7 +187,7 @@ def _json(body: bytes) -> object:
 def _reason(answer: object) -> str:
     if not isinstance(answer, Mapping) or "error" not in answer:
         return ""
-    return f": {str(answer['error'])[:LONGEST_REASON]}"
+    return f": {plain(str(answer['error'])[:LONGEST_REASON])}"
 
 
 def _seconds(retry_after: str | None) -> float | None:
