@@ -85,7 +85,7 @@ WISHES: Final[dict[Wish, float]] = {
     Wish.PAUSE: 10,
 }
 FIRST_SECONDS: Final = 5.0
-PATIENCE: Final = (25.0, 130.0)
+PATIENCE: Final = (30.0, 240.0)
 """Seconds from a user's wish to the next: some come in the middle of a rollout, some after it."""
 
 
