@@ -16,7 +16,7 @@ MINUTES ?= 30
 MODELS ?= 20
 SEED ?=
 
-.PHONY: help setup demo test lint types unit corpus traffic plans chaos bench cluster kind clean
+.PHONY: help setup demo test lint types unit fuzz corpus traffic plans chaos bench cluster kind clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ types: .venv/complete ## mypy, strict
 
 unit: .venv/complete ## The tests that need no cluster
 	@pytest tests/unit tests/component $(ARGS)
+
+fuzz: .venv/complete ## Every leaf of a status edited, and specs, requests and clocks of any kind, in numbers
+	@WALK=all pytest tests/walk/test_corruption.py tests/walk/test_fuzz.py $(ARGS)
 
 corpus: .venv/complete ## Judge more than a thousand rollouts whose truth is known, and write docs/corpus
 	@serin corpus judge --docs docs/corpus

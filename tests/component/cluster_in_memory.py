@@ -42,6 +42,7 @@ class ClusterInMemory:
         frozen: Kinds whose watch shows nothing any more.
         mute: Whether the server acts on the next write but its answer is lost.
         tampered_at: When somebody else last moved traffic.
+        skew: How far the operator's clock is ahead of everybody else's.
     """
 
     now: datetime = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
@@ -57,6 +58,7 @@ class ClusterInMemory:
     frozen: set[str] = field(default_factory=set)
     mute: bool = False
     tampered_at: datetime | None = None
+    skew: timedelta = timedelta(0)
     store: Store = field(default_factory=Store)
     path: list[Mapping[str, int]] = field(default_factory=list)
     world: World = field(default_factory=World)
@@ -327,12 +329,12 @@ def _content(obj: Object) -> object:
 
 @dataclass(slots=True)
 class Clock:
-    """A clock that stands still until it is moved."""
+    """The operator's clock, which stands still until it is moved."""
 
     cluster: ClusterInMemory
 
     def __call__(self) -> datetime:
-        return self.cluster.now
+        return self.cluster.now + self.cluster.skew
 
     def move(self, seconds: float) -> None:
         self.cluster.now += timedelta(seconds=seconds)

@@ -20,10 +20,14 @@ def _nothing_stable(violation: Violation) -> bool:
 
 
 def _rebuilt(violation: Violation) -> bool:
-    """A status that was lost is read from the children, rejections and all."""
+    """A status that was lost, or edited, is read from the children, rejections and all."""
     step = violation.step
-    lost = step.kind == KIND and not ((step.was or {}).get("status") or {}).get("stable")
-    return lost and violation.invariant in ("I5", "I6", "I7")
+    was = step.was or {"metadata": {}}
+    lost = not (was.get("status") or {}).get("stable") or any(
+        entry["manager"] == "somebody" for entry in was["metadata"].get("managedFields", [])
+    )
+    taken_back = violation.invariant == "I9" and rollout(step.now).get("state") == "RollingBack"
+    return step.kind == KIND and lost and (taken_back or violation.invariant in ("I5", "I6", "I7"))
 
 
 def _empty(violation: Violation) -> bool:

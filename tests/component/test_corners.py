@@ -208,3 +208,33 @@ async def test_a_pause_counts_in_a_spec_that_cannot_be_followed() -> None:
 
     assert story.condition("Stalled") == ("True", "InvalidSpec")
     assert story.status["canary"]["weight"] == 20
+
+
+async def test_two_specs_of_one_short_hash_are_named_and_nothing_is_written() -> None:
+    story = await served(OLD)
+    stable = str(story.status["stable"]["revision"])
+    story.cluster.submit("fraud", NEW)
+    await story.look()
+    taken = next(name for kind, name in story.cluster.objects if kind == "Deployment" and name != stable)
+
+    def collide(obj: Object) -> None:
+        annotations = obj["metadata"]["annotations"]
+        annotations["serin.dev/revision-hash"] = taken.rpartition("-")[2] + "0" * 54
+
+    story.cluster.edit("ControllerRevision", taken, collide)
+    story.written()
+    await story.look()
+
+    assert story.condition("Stalled") == ("True", "HashCollision")
+    assert [write for write in story.written() if not write.startswith("status")] == []
+    assert story.weights() == {stable: 100}
+
+
+async def test_a_promotion_on_request_is_remembered_as_one() -> None:
+    story = await stepping(OLD, NEW)
+
+    story.cluster.submit("fraud", NEW, promote=f"{story.attempt}:full")
+    await story.until(phase("Ready"))
+
+    ended = story.status["history"][-1]
+    assert (ended["result"], ended["reason"]) == ("Promoted", "Requested")

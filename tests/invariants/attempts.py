@@ -74,7 +74,7 @@ def an_attempt_keeps_its_path(step: Step) -> Iterator[str]:
         if after["state"] != "Preparing" and not _rebuilt(step):
             yield f"{after['attempt']} begins with {after['state']}"
         return
-    if after.get("state") not in ARROWS[before.get("state")]:
+    if after.get("state") not in ARROWS.get(before.get("state"), ()):
         yield f"from {before.get('state')} to {after.get('state')}"
     if after and after.get("step", 0) < before.get("step", 0):
         yield f"{after['attempt']} goes back from step {before['step']} to {after.get('step', 0)}"

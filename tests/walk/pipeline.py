@@ -262,6 +262,13 @@ class Shown:
         return made
 
 
+def revisions_of(intent: Intent) -> Mapping[RevisionHash, RevisionView]:
+    """The stable revision, and the one that is wanted."""
+    frozen = {"runtime": builtin().runtime(intent.revision.runtime).pin, "template": {}}
+    known = (STABLE, intent.revision.hash)
+    return {one: replace(_revision(one, 1, intent), data=frozen) for one in known}
+
+
 def _identity(name: str) -> Identity:
     return Identity(name=name, uid=f"uid-of-{name}", resource_version="1", owner_uid=None, content=None)
 

@@ -113,9 +113,11 @@ def _part(spec: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _left_out(spec: dict[str, Any], fault: InvalidSpec, live: Mapping[str, Any]) -> bool:
     """Leave out the part of the spec that is at fault; whether there was one to leave out."""
     root, *path = re.findall(r"[^.\[\]]+", fault.path) or [""]
-    if root != "spec" or not path or path[0] not in spec or spec[path[0]] == live.get(path[0]):
+    if root != "spec" or not path or path[0] not in spec:
         return False
     part = spec[path[0]]
+    if path[0] in live and part == live[path[0]]:
+        return False
     if path[0] in NESTED and len(path) > 1 and isinstance(part, dict) and path[1] in part:
         del part[path[1]]
     elif path[0] in live:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from serin.domain.analysis.verdict import Assessment, Verdict
-from serin.domain.intent import Intent
+from serin.domain.intent import Intent, RouterKind
 from serin.domain.names import RevisionHash
 from serin.domain.observed import PodProblem, PodView
 from serin.domain.rollout.course import MOVING_AWAY, Course, held
@@ -188,8 +188,10 @@ def awaiting_router(world: World, message: str) -> Hold:
 def changes_router(intent: Intent, status: Status) -> str | None:
     """What to tell a person who changes the router in the middle of a rollout; None where that is not so."""
     rollout = status.rollout
-    if rollout is None or rollout.router is None or rollout.router == intent.traffic.router.value:
+    if rollout is None or rollout.router == intent.traffic.router.value:
         return None
+    if rollout.router not in tuple(RouterKind):
+        return None  # nobody's word: edited, or from before the routers had names
     return (
         f"spec.traffic.router is {intent.traffic.router.value}; it changes only while no rollout runs, and "
         f"{rollout.attempt} began with {rollout.router}; wait for it to end, or abort it"

@@ -12,6 +12,7 @@ from datetime import datetime
 from serin.domain.intent import Intent
 from serin.domain.names import REVISION_LABEL, RevisionHash
 from serin.domain.observed import Observed, RouteView, ServiceView, WorkloadView
+from serin.domain.rollout.contradictions import contradicts_itself, not_ahead_of
 from serin.domain.rollout.course import REMEMBERED_DRAINS
 from serin.domain.rollout.record import NUMBERED, requested_attempts
 from serin.domain.rollout.world import Notice, Reason, revision_name
@@ -39,8 +40,9 @@ def recovered(
     """The status to go by: the written one, or what the children tell where that is lost, and a word on
     it.
     """
-    if not is_lost(status, seen, intent.revision.hash):
-        return status, ()
+    lost = is_lost(status, seen, intent.revision.hash)
+    if not lost and not contradicts_itself(intent, status, seen):
+        return not_ahead_of(now, intent, status), ()
     kept = {"conditions": status.conditions, "history": status.history}
     found = rebuilt(intent, _own(intent, seen), router, now)
     if found is None:

@@ -1,0 +1,239 @@
+"""C3: what somebody does to the children of a canary that has its weight is undone within 30 s.
+
+The canary gets no more weight meanwhile, and the fault is not charged to it.
+"""
+
+from functools import partial
+from typing import Final
+
+from tests.cluster.api import ApiError, Patch
+from tests.cluster.resources import (
+    CLUSTER_ROLES,
+    CONTROLLER_REVISIONS,
+    DEPLOYMENTS,
+    HTTP_ROUTES,
+    SERVICES,
+    Object,
+    Resource,
+)
+from tests.cluster.waiting import until
+from tests.stage.model import condition, conditions, phase, state
+from tests.walk.ground import (
+    BESIDE_OTHERS,
+    RESTORED_WITHIN,
+    WEIGHT,
+    Canary,
+    Ground,
+    meddling,
+    stepping,
+    version,
+    walk,
+)
+
+MODEL: Final = "serin.dev/model"
+REVISION: Final = "serin.dev/revision"
+POLICIES: Final = Resource("admissionregistration.k8s.io/v1", "validatingadmissionpolicies", namespaced=False)
+BINDINGS: Final = Resource(
+    "admissionregistration.k8s.io/v1", "validatingadmissionpolicybindings", namespaced=False
+)
+
+
+def spec_of(body: Object) -> object:
+    return body["spec"]
+
+
+def owners_of(body: Object) -> object:
+    return body["metadata"].get("ownerReferences")
+
+
+def labels_of(body: Object) -> object:
+    return body["metadata"].get("labels")
+
+
+@walk
+async def test_owner_references_are_put_back(ground: Ground) -> None:
+    async with stepping(ground, "owners") as canary:
+        children = [(kind, canary.name) for kind in (CONTROLLER_REVISIONS, DEPLOYMENTS, SERVICES)]
+        for kind, name in [*children, (HTTP_ROUTES, "owners"), (SERVICES, "owners")]:
+            async with meddling(canary, kind, name, owners_of):
+                await canary.edit(kind, name, {"metadata": {"ownerReferences": None}})
+        await canary.goes_on()
+
+
+@walk
+async def test_labels_are_put_back(ground: Ground) -> None:
+    async with stepping(ground, "labels") as canary:
+        for labels in ({MODEL: None}, {REVISION: None}, {MODEL: "somebody-elses"}):
+            for kind in (DEPLOYMENTS, SERVICES, CONTROLLER_REVISIONS):
+                async with meddling(canary, kind, canary.stable, labels_of):
+                    await canary.edit(kind, canary.stable, {"metadata": {"labels": labels}})
+        await canary.goes_on()
+
+
+@walk
+async def test_a_route_is_put_back(ground: Ground) -> None:
+    async with stepping(ground, "route") as canary:
+        restored = partial(meddling, canary, HTTP_ROUTES, "route", spec_of)
+        route = await canary.child(HTTP_ROUTES, "route")
+        backends = route["spec"]["rules"][0]["backendRefs"]
+        for edited in (
+            [{**backends[0], "name": "elsewhere"}, *backends[1:]],
+            [{**backend, "weight": 5 if backend["name"] == canary.name else 95} for backend in backends],
+            backends[:1],
+        ):
+            async with restored():
+                rules = [{**route["spec"]["rules"][0], "backendRefs": edited}]
+                await canary.edit(HTTP_ROUTES, "route", {"spec": {"rules": rules}})
+        async with restored():
+            await canary.edit(HTTP_ROUTES, "route", {"spec": {"hostnames": ["elsewhere.example.com"]}})
+        async with restored():
+            await canary.edit(HTTP_ROUTES, "route", {"spec": {"parentRefs": [{"name": "elsewhere"}]}})
+        await canary.goes_on()
+
+
+@walk
+async def test_a_stable_revision_scaled_away_comes_back(ground: Ground) -> None:
+    async with stepping(ground, "scaled", lawful=False) as canary:
+        async with meddling(canary, DEPLOYMENTS, canary.stable, lambda seen: seen["spec"]["replicas"]):
+            await canary.edit(DEPLOYMENTS, canary.stable, {"spec": {"replicas": 0}})
+        await canary.goes_on()
+
+
+@walk
+async def test_a_service_that_selects_others_is_put_back(ground: Ground) -> None:
+    async with stepping(ground, "selects") as canary:
+        for name in ("selects", canary.stable):
+            for selector in ({REVISION: "0000000000"}, {REVISION: None}, {"app": "elsewhere"}):
+                async with meddling(canary, SERVICES, name, lambda seen: seen["spec"]["selector"]):
+                    await canary.edit(SERVICES, name, {"spec": {"selector": selector}})
+        await canary.goes_on()
+
+
+@walk
+async def test_a_canary_whose_deployment_is_deleted_starts_its_step_anew(ground: Ground) -> None:
+    async with stepping(ground, "deleted", lawful=False) as canary:
+        await ground.api.delete(DEPLOYMENTS, canary.name, ground.place)
+        await canary.model.until_weights(0, within=RESTORED_WITHIN)
+        await canary.model.until(state("Stepping"), within=RESTORED_WITHIN)
+        await canary.goes_on()
+
+
+@walk
+async def test_a_stable_revision_whose_record_is_deleted_keeps_its_pods(ground: Ground) -> None:
+    async with stepping(ground, "record", lawful=False) as canary:
+        pods = await canary.model.pods(canary.stable)
+        template = (await canary.child(CONTROLLER_REVISIONS, canary.stable))["data"]["template"]
+        async with meddling(canary, CONTROLLER_REVISIONS, canary.stable, lambda seen: seen["data"]):
+            await ground.api.delete(CONTROLLER_REVISIONS, canary.stable, ground.place, propagation="Orphan")
+        assert (await canary.child(CONTROLLER_REVISIONS, canary.stable))["data"]["template"] == template
+        assert await canary.model.pods(canary.stable) == pods
+        await canary.goes_on()
+
+
+@walk
+async def test_what_others_write_on_our_objects_stays(ground: Ground) -> None:
+    """Labels and annotations of others, and routes of others that lead to the same Services (T3)."""
+    async with stepping(ground, "theirs") as canary:
+        theirs = await ground.api.create(others_route(canary), ground.place)
+        noted = {"metadata": {"annotations": {"team": "risk"}, "labels": {"cost-centre": "7"}}}
+        for kind, name in ((HTTP_ROUTES, "theirs"), (SERVICES, "theirs"), (DEPLOYMENTS, canary.name)):
+            await canary.edit(kind, name, noted)
+        await canary.goes_on()
+        await canary.model.apply(version("3"))
+        await canary.model.until(state("Stepping"), within=BESIDE_OTHERS)
+        await canary.model.apply(version("2"))
+        await canary.model.until(phase("Ready"), within=BESIDE_OTHERS)
+
+        after = await ground.api.get(HTTP_ROUTES, "others", ground.place)
+        assert after["spec"] == theirs["spec"]
+        assert {one["manager"] for one in after["metadata"]["managedFields"]} & {"serin"} == set()
+        for kind, name in ((HTTP_ROUTES, "theirs"), (SERVICES, "theirs"), (DEPLOYMENTS, canary.name)):
+            found = (await canary.child(kind, name))["metadata"]
+            assert (found["annotations"]["team"], found["labels"]["cost-centre"]) == ("risk", "7")
+
+
+def others_route(canary: Canary) -> Object:
+    """Somebody's own rules for the same host: by a header, with a filter, to a Service that is ours."""
+    match = {"path": {"type": "PathPrefix", "value": "/"}, "headers": [{"name": "x-beta", "value": "1"}]}
+    added = {"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [{"name": "x", "value": "1"}]}}
+    backend = {"name": canary.name, "port": 80}
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": "others"},
+        "spec": {
+            "parentRefs": [{"name": "public", "namespace": "infra"}],
+            "hostnames": [canary.model.host],
+            "rules": [{"matches": [match], "filters": [added], "backendRefs": [backend]}],
+        },
+    }
+
+
+@walk
+async def test_a_policy_that_denies_for_a_while_is_named_and_outlasted(ground: Ground) -> None:
+    async with stepping(ground, "denied") as canary:
+        seen = await canary.model.get()
+        await deny(ground, "denied")
+        await canary.model.ask(promote=f"{seen['status']['rollout']['attempt']}:full")
+        refused = await canary.model.until(condition("Stalled", reason="WriteRefused"), within=BESIDE_OTHERS)
+        assert "not on my watch" in conditions(refused)["Stalled"]["message"]
+        assert await canary.model.weights() == {canary.stable: 100 - WEIGHT, canary.name: WEIGHT}
+        await allow(ground, "denied")
+        done = await canary.model.until(phase("Ready"), within=BESIDE_OTHERS)
+        assert done["status"]["stable"]["revision"] == canary.name
+
+
+async def deny(ground: Ground, name: str) -> None:
+    """A ValidatingAdmissionPolicy against any change of one route's spec; in force when this returns."""
+    rule = {"apiGroups": ["gateway.networking.k8s.io"], "apiVersions": ["*"], "operations": ["UPDATE"]}
+    policy = {
+        "failurePolicy": "Fail",
+        "matchConstraints": {"resourceRules": [{**rule, "resources": ["httproutes"]}]},
+        "matchConditions": [{"name": "one", "expression": f"object.metadata.name == '{name}'"}],
+        "validations": [{"expression": "object.spec == oldObject.spec", "message": "not on my watch"}],
+    }
+    api, kind = "admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy"
+    await ground.api.create({"apiVersion": api, "kind": kind, "metadata": {"name": name}, "spec": policy})
+    binding = {"policyName": name, "validationActions": ["Deny"]}
+    await ground.api.create(
+        {"apiVersion": api, "kind": f"{kind}Binding", "metadata": {"name": name}, "spec": binding}
+    )
+
+    async def denied() -> bool:
+        path = HTTP_ROUTES.path(ground.place, name)
+        change = {"spec": {"hostnames": ["probe.example.com"]}}
+        try:
+            await ground.api.request("PATCH", path, change, params={"dryRun": "All"}, media=Patch.MERGE)
+        except ApiError as error:
+            return "not on my watch" in str(error)
+        return False
+
+    await until(denied, within=RESTORED_WITHIN, what="the policy in force")
+
+
+async def allow(ground: Ground, name: str) -> None:
+    for kind in (BINDINGS, POLICIES):
+        await ground.api.delete(kind, name)
+
+
+@walk
+async def test_rights_that_are_taken_and_given_back(ground: Ground) -> None:
+    """For routes alone; a promotion that a person asks for meanwhile waits, and says for what."""
+    async with stepping(ground, "rights") as canary:
+        seen = await canary.model.get()
+        role = await ground.api.get(CLUSTER_ROLES, ground.role)
+        fewer = [without_writes(rule) for rule in role["rules"]]
+        await ground.api.patch(CLUSTER_ROLES, ground.role, {"rules": fewer})
+        await canary.model.ask(promote=f"{seen['status']['rollout']['attempt']}:full")
+        refused = await canary.model.until(condition("Stalled", reason="WriteRefused"), within=BESIDE_OTHERS)
+        assert "httproutes" in conditions(refused)["Stalled"]["message"]
+        assert await canary.model.weights() == {canary.stable: 100 - WEIGHT, canary.name: WEIGHT}
+        await ground.api.patch(CLUSTER_ROLES, ground.role, {"rules": role["rules"]})
+        done = await canary.model.until(phase("Ready"), within=BESIDE_OTHERS)
+        assert done["status"]["stable"]["revision"] == canary.name
+
+
+def without_writes(rule: Object) -> Object:
+    if rule["resources"] != ["httproutes"]:
+        return rule
+    return {**rule, "verbs": ["get", "list", "watch"]}
