@@ -1,19 +1,24 @@
 """All that watches, and the only file that knows kopf: events in, keys out.
 
-Handlers store and enqueue, nothing else: kopf swallows what they raise and calls them for every event. It
-is used to watch and to log in; its own bookkeeping is off (`settings_for`), so it writes nothing to any
-object.
+Kopf watches the ModelDeployments. What it sees is stored and enqueued, nothing else: it swallows what
+handlers raise and calls them for every event. Its own bookkeeping is off (`settings_for`), so it writes
+nothing to any object. The children, of which there are twenty times as many, are followed by informers,
+which take a tenth of the time for an event and see deletions that happened in a gap.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from random import SystemRandom
+from time import monotonic
 from typing import Any
 
 import kopf
 
-from serin.domain.names import MODEL_LABEL, Key
+from serin.domain.names import Key
 from serin.kube.access import Login
 from serin.kube.kinds import MODEL_DEPLOYMENT, Kind
+from serin.kube.streams import Streams
+from serin.runtime.informer import Informer
 from serin.runtime.queue import WorkQueue
 from serin.runtime.settings import CHILD_SETTLE_SECONDS
 from serin.runtime.store import Store
@@ -39,23 +44,34 @@ class Watches:
         login: Callable[[], Awaitable[Login]],
         ended: Callable[[], None],
     ) -> None:
-        self._kinds, self._namespaces = kinds, namespaces
+        self._namespaces = namespaces
+        self._login = login
         self._stop = asyncio.Event()
         self._registry = kopf.OperatorRegistry()
-        register(self._registry, store, queue, kinds=kinds)
+        watch_models(self._registry, store, queue)
         log_in(self._registry, login)
         on_stop(self._registry, ended)
+        self._informers = [
+            _informer(kind, namespace, store, queue)
+            for kind in kinds
+            for namespace in _places(namespaces)
+        ]
 
     async def run(self) -> None:
         """Watch until told to stop, or until the process is asked to end by a signal."""
-        await kopf.operator(
-            registry=self._registry,
-            settings=settings_for(self._kinds),
-            stop_flag=self._stop,
-            clusterwide=not self._namespaces,
-            namespaces=self._namespaces,
-            standalone=True,
-        )
+        async with Streams(self._login) as streams, asyncio.TaskGroup() as group:
+            # Before kopf, which takes every task that comes later for its own.
+            following = [group.create_task(informer.run(streams)) for informer in self._informers]
+            await kopf.operator(
+                registry=self._registry,
+                settings=settings_for(),
+                stop_flag=self._stop,
+                clusterwide=not self._namespaces,
+                namespaces=self._namespaces,
+                standalone=True,
+            )
+            for task in following:
+                task.cancel()
 
     def stop(self) -> None:
         """Let `run` end."""
@@ -63,21 +79,16 @@ class Watches:
 
     def fault(self) -> str | None:
         """What only a restart mends, in words; None while all is well."""
-        return None
+        return next((wrong for informer in self._informers if (wrong := informer.fault())), None)
 
 
-def register(
-    registry: kopf.OperatorRegistry, store: Store, queue: WorkQueue[Key], *, kinds: Iterable[Kind]
-) -> None:
-    """Attach the handlers. An event only means "look again", so a lost or doubled one costs nothing (I7)."""
+def watch_models(registry: kopf.OperatorRegistry, store: Store, queue: WorkQueue[Key]) -> None:
+    """Attach the handler. An event only means "look again", so a lost or doubled one costs nothing (I7)."""
 
     @kopf.on.event(*_place(MODEL_DEPLOYMENT), registry=registry)
     async def model_seen(event: kopf.RawEvent, **_: Any) -> None:
         if key := store.put(event):
             queue.add(key)
-
-    for kind in kinds:
-        _watch_child(registry, store, queue, kind)
 
 
 def log_in(registry: kopf.OperatorRegistry, login: Callable[[], Awaitable[Login]]) -> None:
@@ -104,8 +115,8 @@ def on_stop(registry: kopf.OperatorRegistry, ended: Callable[[], None]) -> None:
         ended()
 
 
-def settings_for(kinds: Iterable[Kind]) -> kopf.OperatorSettings:
-    """Use kopf as a watch multiplexer."""
+def settings_for() -> kopf.OperatorSettings:
+    """Use kopf to watch and to log in."""
     settings = kopf.OperatorSettings()
     settings.scanning.disabled = True
     settings.peering.standalone = True
@@ -117,9 +128,6 @@ def settings_for(kinds: Iterable[Kind]) -> kopf.OperatorSettings:
     # another where it was: so long is a dead one believed (design 8).
     settings.watching.inactivity_timeout = 70
     settings.watching.chunk_size = 500
-    for kind in kinds:
-        if kind.labelled:
-            settings.watching.label_selectors[_place(kind)] = MODEL_LABEL
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 5
     settings.queueing.exit_timeout = 0.5
@@ -142,11 +150,18 @@ class NothingKept(kopf.DiffBaseStorage):
         """Store nothing."""
 
 
-def _watch_child(registry: kopf.OperatorRegistry, store: Store, queue: WorkQueue[Key], kind: Kind) -> None:
-    @kopf.on.event(*_place(kind), id=f"{kind.name}_seen", registry=registry)
-    async def child_seen(event: kopf.RawEvent, **_: Any) -> None:
+def _informer(kind: Kind, namespace: str | None, store: Store, queue: WorkQueue[Key]) -> Informer:
+    def shown(event: Mapping[str, Any]) -> None:
         if key := store.observe(kind.name, event):
             queue.add_after(key, CHILD_SETTLE_SECONDS)
+
+    return Informer(
+        kind.name, namespace, known=store, shown=shown, lost=queue.add, random=SystemRandom(), clock=monotonic
+    )
+
+
+def _places(namespaces: Sequence[str]) -> Sequence[str | None]:
+    return namespaces or [None]
 
 
 def _place(kind: Kind) -> tuple[str, str, str]:

@@ -1,0 +1,113 @@
+"""Lists and watches against a server on this machine: how its bytes become objects, changes and errors."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from serin.kube.access import login
+from serin.kube.errors import KubeError, Unavailable
+from serin.kube.streams import Streams
+from tests.unit.kube.test_client import kubeconfig, server
+
+POD = {"metadata": {"name": "fraud-1", "namespace": "ml", "uid": "p", "resourceVersion": "7"}}
+
+
+def streams(folder: Path, port: int, **user: str) -> Streams:
+    path = kubeconfig(folder, port, **user)
+    return Streams(lambda: login(path))
+
+
+def line(kind: str, obj: object) -> bytes:
+    return json.dumps({"type": kind, "object": obj}).encode() + b"\n"
+
+
+def sending(*chunks: bytes, cut: bool = False) -> Callable[[web.Request], Any]:
+    async def send(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        for chunk in chunks:
+            await answer.write(chunk)
+            await asyncio.sleep(0.01)
+        if cut:
+            assert request.transport is not None
+            request.transport.close()
+        return answer
+
+    return send
+
+
+async def followed(running: Streams) -> list[Any]:
+    return [change async for change in running.changes("Pod", "ml", since="5", seconds=30)]
+
+
+async def test_a_list_comes_in_pages_of_our_objects(tmp_path: Path) -> None:
+    asked: list[dict[str, str]] = []
+
+    async def pages(request: web.Request) -> web.Response:
+        asked.append(dict(request.query))
+        more = {} if "continue" in request.query else {"continue": "next"}
+        return web.json_response({"metadata": {"resourceVersion": "9", **more}, "items": [POD]})
+
+    async with server(pages) as port, streams(tmp_path, port) as running:
+        first = await running.page("Pod", "ml")
+        last = await running.page("Pod", "ml", after=first.rest)
+
+    assert (first.version, first.objects, first.rest, last.rest) == ("9", (POD,), "next", "")
+    assert [one["labelSelector"] for one in asked] == ["serin.dev/model"] * 2
+    assert asked[1]["continue"] == "next"
+
+
+async def test_a_change_may_come_in_pieces_and_be_larger_than_any_buffer(tmp_path: Path) -> None:
+    large = line("ADDED", {**POD, "data": "x" * 300_000})
+    handler = sending(large[:70_000], large[70_000:] + line("MODIFIED", POD)[:10], line("MODIFIED", POD)[10:])
+
+    async with server(handler) as port, streams(tmp_path, port) as running:
+        changes = await followed(running)
+
+    assert [change["type"] for change in changes] == ["ADDED", "MODIFIED"]
+    assert len(changes[0]["object"]["data"]) == 300_000
+
+
+async def test_a_forgotten_version_is_told_by_its_status(tmp_path: Path) -> None:
+    status = {"code": 410, "reason": "Expired", "message": "too old resource version: 5 (900)"}
+
+    async with server(sending(line("ERROR", status))) as port, streams(tmp_path, port) as running:
+        with pytest.raises(KubeError, match="too old resource version") as raised:
+            await followed(running)
+
+    assert raised.value.status == 410
+
+
+@pytest.mark.parametrize("rest", [b" ", b'{"type": "MODI'])
+async def test_a_cut_connection_is_no_answer(tmp_path: Path, rest: bytes) -> None:
+    handler = sending(line("ADDED", POD), rest, cut=True)
+
+    async with server(handler) as port, streams(tmp_path, port) as running:
+        with pytest.raises(Unavailable, match="watch Pod ml"):
+            await followed(running)
+
+
+async def test_a_token_that_was_replaced_is_the_one_that_is_sent(tmp_path: Path) -> None:
+    sent: list[str] = []
+
+    async def picky(request: web.Request) -> web.Response:
+        sent.append(request.headers["Authorization"])
+        if sent[-1] != "Bearer new":
+            return web.json_response({"message": "who are you?"}, status=401)
+        return web.json_response({"metadata": {"resourceVersion": "9"}, "items": None})
+
+    token = tmp_path / "token"
+    token.write_text("old")
+    async with server(picky) as port, streams(tmp_path, port, tokenFile="token") as running:
+        with pytest.raises(KubeError, match="who are you"):
+            await running.page("Pod", None)
+        token.write_text("new")
+        page = await running.page("Pod", None)
+
+    assert page.objects == ()
+    assert sent == ["Bearer old", "Bearer new"]
