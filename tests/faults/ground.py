@@ -16,7 +16,8 @@ from tests.cluster.network import GATEWAY
 # into a network of its own.
 from tests.conftest import REPOSITORY
 from tests.faults.ending import Ending, differences
-from tests.faults.plans import Plan, title
+from tests.faults.patient import PatientApi
+from tests.faults.plans import ALONE, Plan, title
 from tests.faults.pods import Pods
 from tests.faults.run import Ground, Ran, run
 from tests.faults.trace import Trace
@@ -43,7 +44,8 @@ async def prepared(cluster: Cluster) -> Ground:
     """What runs need on a cluster that has a gateway."""
     await cluster.install(*ACCESS)
     account = kubeconfig.access(await cluster.service_account_kubeconfig(*ACCOUNT))
-    return Ground(cluster, account, await cluster.attach(Pods(cluster.api)))
+    api = await cluster.attach(PatientApi(kubeconfig.access(cluster.kubeconfig)))
+    return Ground(cluster, api, account, await cluster.attach(Pods(api)), asyncio.Lock())
 
 
 class References:
@@ -78,8 +80,11 @@ async def run_all(
     width: int = WIDTH,
     told: Callable[[Plan, Ran], None],
 ) -> None:
-    """Run plans side by side; `told` hears of each as it ends."""
-    waiting = iter(plans)
+    """Run plans side by side; `told` hears of each as it ends.
+
+    Those that take the server from all come last, and each then has to bear the others' faults as well.
+    """
+    waiting = iter(sorted(plans, key=lambda plan: plan.kind in ALONE))
 
     async def lane() -> None:
         for plan in waiting:

@@ -17,6 +17,7 @@ from tests.faults.acts import (
     EventAct,
     Rule,
     cut,
+    deadened,
     dropped_after,
     dropped_before,
     expired,
@@ -31,7 +32,7 @@ from tests.faults.acts import (
 )
 from tests.faults.run import NAME, Fault, Scene
 from tests.faults.trace import Shown, Trace
-from tests.faults.workloads import SHORT_LIVED, Workload
+from tests.faults.workloads import SHORT_LIVED, Workload, canary
 from tests.invariants.world import labels
 
 WATCHED: Final = (
@@ -64,6 +65,8 @@ IN_A_WATCH: Final[Mapping[str, EventAct]] = {
     "swapped": swapped,
 }
 CRASHES: Final = {"unanswered": scripts.crash_unanswered, "answered": scripts.crash_answered}
+ALONE: Final = frozenset({"killed"})
+"""Kinds of plans that nobody else must meet."""
 STATES: Final = ("Stepping", "Promoting", "Baking", "RollingBack")
 """Moments after which a stale view hurts most: traffic has just been moved, or is about to be."""
 
@@ -133,6 +136,7 @@ def made_from(references: Mapping[tuple[Workload, str], Trace], *, seed: int = 0
             _unseen(made, workload, router, trace),
             _stale(workload, router, trace),
             _in_watches(made, workload, router, trace),
+            _stalled(workload, router, trace),
         ):
             made.plans += found
     for workload, router in SHORT_LIVED:
@@ -287,6 +291,16 @@ def _in_watches(made: Made, workload: Workload, router: str, trace: Trace) -> It
                     router=router,
                     fault=fault(kind),
                 )
+
+
+def _stalled(workload: Workload, router: str, trace: Trace) -> Iterator[Plan]:
+    """A connection that gives nothing any more and does not break: one workload shows it for all."""
+    if workload is not canary:
+        return
+    for kind in WATCHED:
+        if events := [one for one in trace.shown if one.kind == kind]:
+            fault = scripts.event(kind=kind, nth=max(1, len(events) // 2), act=deadened)
+            yield Plan(kind="stalled", place=kind, workload=workload, router=router, fault=fault)
 
 
 def _hidden(workload: Workload, router: str) -> Iterator[Plan]:

@@ -107,7 +107,7 @@ class Pods:
         address = (pod.get("status") or {}).get("podIP") or self._address()
         seen = Seen(pod=pod, init=init, main=records, address=address, host=GATEWAY, since=timestamp())
         body = {"status": pod_status(seen)}
-        with suppress(ApiError):
+        with suppress(ApiError):  # it is gone
             shown = await self._api.patch(PODS, meta["name"], body, meta["namespace"], subresource="status")
             self._known[meta["uid"]] = shown
 

@@ -17,6 +17,7 @@ from tests.cluster.namespaces import fresh_namespace
 from tests.cluster.waiting import NotInTime, until
 from tests.faults.ending import Ending, differences, ending_of
 from tests.faults.kept import Kept
+from tests.faults.patient import PatientApi
 from tests.faults.pods import Pods
 from tests.faults.proxy import FaultProxy
 from tests.faults.trace import Trace
@@ -38,8 +39,11 @@ class Ground:
     """What all runs share."""
 
     cluster: Cluster
+    api: PatientApi
     account: Access
     pods: Pods
+    alone: asyncio.Lock
+    """Held by who takes the server away."""
 
 
 @dataclass(slots=True)
@@ -51,7 +55,7 @@ class Scene:
         tasks: What it does beside the run, which does not end before.
     """
 
-    cluster: Cluster
+    ground: Ground
     stage: Stage
     proxy: FaultProxy
     kept: Kept
@@ -88,17 +92,17 @@ async def run(
 ) -> Ran:
     """Run a workload to its end; with a fault, until it ends as is wanted or is late."""
     began = time.monotonic()
-    cluster = ground.cluster
-    async with fresh_namespace(cluster.api) as place, Watcher(cluster.api, place) as watcher:
+    cluster, api = ground.cluster, ground.api
+    async with fresh_namespace(api) as place, Watcher(api, place, patient=True) as watcher:
         proxy = FaultProxy(
             ground.account, cluster.folder / "proxies" / place, looks_by=cluster.server.tokens["admin"]
         )
-        model = Model(cluster.api, place, NAME)
+        model = Model(api, place, NAME)
         model.host = f"{place}.example.com"
         stage = Stage(model, ground.pods, router)
         async with proxy:
             kept = Kept(cluster, place, proxy)
-            scene = Scene(cluster, stage, proxy, kept, Random(seed))
+            scene = Scene(ground, stage, proxy, kept, Random(seed))
             if fault is not None:
                 fault(scene)
             async with kept:

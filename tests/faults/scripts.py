@@ -83,6 +83,21 @@ def server_away(at: At) -> Fault:
     return fault
 
 
+def server_killed(at: At) -> Fault:
+    """The server itself, everybody's, is killed after it has acted, and started again."""
+
+    def fault(scene: Scene) -> None:
+        async def kill() -> None:
+            server = scene.ground.cluster.server
+            async with scene.ground.alone:
+                await server.process.kill()
+                await server.start()
+
+        scene.proxy.lay(at(then(_beside(scene, kill))))
+
+    return fault
+
+
 def connections_reset(at: At) -> Fault:
     """The server acts, and every connection breaks, watches among them."""
 
@@ -100,7 +115,7 @@ def token_ends(at: At) -> Fault:
 
     def fault(scene: Scene) -> None:
         async def end() -> None:
-            old, new = scene.proxy.token, await scene.cluster.service_account_token(*ACCOUNT)
+            old, new = scene.proxy.token, await scene.ground.cluster.service_account_token(*ACCOUNT)
             scene.proxy.rotate(new)
             scene.proxy.expire(old)
 
@@ -113,6 +128,7 @@ BETWEEN: Final[Mapping[str, Callable[[At], Fault]]] = {
     "server": server_away,
     "resets": connections_reset,
     "tokens": token_ends,
+    "killed": server_killed,
 }
 """What may happen between any two writes."""
 

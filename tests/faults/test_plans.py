@@ -12,6 +12,8 @@ from tests.faults.trace import Asked, Trace
 from tests.faults.workloads import canary, create, there_and_back
 
 SAMPLE = 12
+UNFIT = {"killed", "stalled"}
+"""What other tests beside it would meet as well, and what takes more than a minute."""
 
 
 async def test_no_plan_makes_a_difference(cluster: Cluster, gateway: Gateway) -> None:
@@ -19,7 +21,8 @@ async def test_no_plan_makes_a_difference(cluster: Cluster, gateway: Gateway) ->
     await references.run(place, [(canary, "GatewayAPI"), (there_and_back, "GatewayAPI")])
     assert references.wrong == {}
     made = made_from(references.traces).plans
-    plans = chosen([plan for plan in made if plan.reference in references.endings], SAMPLE)
+    fit = [plan for plan in made if plan.reference in references.endings and plan.kind not in UNFIT]
+    plans = chosen(fit, SAMPLE)
     wrong: dict[str, list[str]] = {}
 
     def told(plan: Plan, ran: Ran) -> None:
@@ -28,7 +31,7 @@ async def test_no_plan_makes_a_difference(cluster: Cluster, gateway: Gateway) ->
 
     await run_all(place, plans, references.endings, told=told)
 
-    assert {plan.kind for plan in plans} == {plan.kind for plan in made}
+    assert {plan.kind for plan in plans} == {plan.kind for plan in made} - UNFIT
     assert wrong == {}
 
 
@@ -62,10 +65,10 @@ def test_a_write_that_changes_nothing_is_no_moment() -> None:
 def test_the_choice_is_of_all_kinds_and_the_same_for_the_same_seed(seed: int) -> None:
     made = made_from({(canary, "Replicas"): Trace([written("services"), written("deployments")])}).plans
 
-    few = chosen(made, 6, seed=seed)
+    few = chosen(made, 9, seed=seed)
 
     assert {plan.kind for plan in few} >= {"S1", "S4", "answers"}
-    assert [plan.name for plan in few] == [plan.name for plan in chosen(made, 6, seed=seed)]
+    assert [plan.name for plan in few] == [plan.name for plan in chosen(made, 9, seed=seed)]
 
 
 def test_a_moment_makes_a_rule_for_that_write_alone() -> None:

@@ -16,8 +16,9 @@ from tests.faults.pods import CRASHING, NODE, Pods
 from tests.invariants.watcher import MODEL_DEPLOYMENTS
 from tests.stage.model import IMAGE, Model, condition, phase, spec, state
 
-PATIENT: Final = 60.0
-"""Seconds that each part of a run may take: most take two, and a fault may cost 20."""
+PATIENT: Final = 150.0
+"""Seconds that each part of a run may take: most take two, most faults cost up to 20, and a watch that has
+stalled is believed for a minute or so."""
 HELD: Final = {20: 600}
 EMPTY_SECONDS: Final = 2.0
 
