@@ -180,7 +180,7 @@ def foreign(resource: Resource, name: str) -> Object:
     pod = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
     never = {"metadata": {}, "spec": {"containers": [container], "restartPolicy": "Never"}}
     kinds: dict[Resource, tuple[str, Object]] = {
-        CONTROLLER_REVISIONS: ("ControllerRevision", {"revision": 1}),
+        CONTROLLER_REVISIONS: ("ControllerRevision", {"revision": 1, "data": {"of": "theirs"}}),
         SERVICES: ("Service", {"spec": {"ports": [{"port": 80}]}}),
         DEPLOYMENTS: (
             "Deployment",
