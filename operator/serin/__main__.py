@@ -26,12 +26,7 @@ from serin.runtime.settings import LeaseTimes, Settings
 from serin.runtime.sweeper import StalledWatch
 from serin.runtime.telemetry import log_to
 from serin.startup import run
-from serin.workbench import replaying
-from serin.workbench.corpus import command as collecting
-from serin.workbench.simulation import command as simulating
 
-WORKBENCH: Final = (replaying, simulating, collecting)
-"""Each registers its arguments, and as `act` what is done with them."""
 LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -45,8 +40,9 @@ class Exit(IntEnum):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; the exit code."""
-    parser = _parser()
-    parsed = parser.parse_args(arguments)
+    asked = sys.argv[1:] if arguments is None else arguments
+    parser = _parser(workbench=asked[:1] != ["run"])
+    parsed = parser.parse_args(asked)
     match parsed.command:
         case "crd":
             sys.stdout.write(crd_yaml())
@@ -105,14 +101,25 @@ def _settings(parsed: argparse.Namespace) -> Settings:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
+def _add_workbench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Each registers its arguments, and as `act` what is done with them."""
+    # Only here: an operator would hold six megabytes of it as long as it runs.
+    from serin.workbench import replaying
+    from serin.workbench.corpus import command as collecting
+    from serin.workbench.simulation import command as simulating
+
+    for command in (replaying, simulating, collecting):
+        command.register(commands)
+
+
+def _parser(*, workbench: bool = True) -> argparse.ArgumentParser:
     defaults = Settings()
     parser = argparse.ArgumentParser(prog="serin", description="Rolls out machine-learning models, judged.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("crd", help="print the CustomResourceDefinition")
     commands.add_parser("version", help="print the version")
-    for command in WORKBENCH:
-        command.register(commands)
+    if workbench:
+        _add_workbench(commands)
     run_ = commands.add_parser(
         "run",
         help="run the operator",
