@@ -12,10 +12,13 @@ from typing import Any, Final
 from serin.domain.analysis.verdict import Assessment, SignalAssessment, Verdict
 from serin.domain.names import Key
 from serin.domain.rollout.world import Reason
+from serin.domain.status import GateResult
 
 MODEL: Final = ("namespace", "name")
 SIGNAL: Final = (*MODEL, "signal")
 ARM: Final = (*SIGNAL, "arm")
+GUARD: Final = (*MODEL, "guard")
+GATE: Final = (*MODEL, "gate", "step")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,12 @@ FAMILIES: Final = (
     Family("serin_signal_ratio_upper", SIGNAL, "The true ratio is surely not above this."),
     Family("serin_signal_events", ARM, "Requests since counting began in this rollout."),
     Family("serin_signal_bad_events", ARM, "The bad ones among them."),
+    Family("serin_guard_verdict", (*GUARD, "verdict"), "1 for the verdict of now, 0 for the others."),
+    Family("serin_guard_value", GUARD, "What the guard's query yields; absent while it yields nothing."),
+    Family("serin_guard_limit", GUARD, "What it must not pass."),
+    Family("serin_guard_failures", GUARD, "How often in a row it was passed."),
+    Family("serin_gate_result", (*GATE, "result"), "1 for the result of now, 0 for the others."),
+    Family("serin_gate_tries", GATE, "The try under way, or the last one."),
     Family("serin_rollouts_total", ("result",), "Rollouts that ended.", "counter"),
     Family("serin_rollbacks_total", ("reason",), "Rollouts that were taken back.", "counter"),
 )
@@ -91,6 +100,19 @@ def _add_rollout(samples: Samples, key: Key, status: Mapping[str, Any]) -> None:
     model = _model(key)
     _add(samples, "serin_canary_weight_percent", model, canary.get("weight", 0))
     _add(samples, "serin_rollout_step", model, rollout.get("step", 0))
+    for guard in (status.get("analysis") or {}).get("guards") or ():
+        labels = f'{model},guard="{guard["name"]}"'
+        _add_verdict(samples, "serin_guard_verdict", labels, guard["verdict"])
+        if guard.get("value") is not None:
+            _add(samples, "serin_guard_value", labels, float(guard["value"]))
+        _add(samples, "serin_guard_limit", labels, float(guard["limit"]))
+        _add(samples, "serin_guard_failures", labels, guard["failures"])
+    for gate in rollout.get("gates") or ():
+        labels = f'{model},gate="{gate["name"]}",step="{gate["step"]}"'
+        for result in GateResult:
+            one = f'{labels},result="{result.value}"'
+            _add(samples, "serin_gate_result", one, int(result == gate["result"]))
+        _add(samples, "serin_gate_tries", labels, gate["tries"])
 
 
 def _add_word(samples: Samples, key: Key, word: Assessment) -> None:
@@ -118,9 +140,9 @@ def _add_signal(samples: Samples, labels: str, signal: SignalAssessment) -> None
         _add(samples, "serin_signal_bad_events", f'{labels},arm="{arm}"', counts.bad)
 
 
-def _add_verdict(samples: Samples, name: str, labels: str, verdict: Verdict) -> None:
+def _add_verdict(samples: Samples, name: str, labels: str, verdict: str) -> None:
     for one in Verdict:
-        _add(samples, name, f'{labels},verdict="{one.value}"', int(one is verdict))
+        _add(samples, name, f'{labels},verdict="{one.value}"', int(one == verdict))
 
 
 def _add_ended(samples: Samples, ended: Mapping[tuple[str, str], int]) -> None:

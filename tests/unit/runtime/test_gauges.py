@@ -44,6 +44,19 @@ WORD = Assessment(
     available=True,
 )
 STEPPING = {"canary": {"revision": "fraud-r2", "weight": 25}, "rollout": {"step": 1, "state": "Stepping"}}
+GUARDED: dict[str, Any] = {
+    "canary": STEPPING["canary"],
+    "rollout": {
+        **STEPPING["rollout"],
+        "gates": [{"name": "eval", "step": "to-60", "tries": 3, "result": "Running"}],
+    },
+    "analysis": {
+        "guards": [
+            {"name": "cpu", "value": "0.93", "limit": "0.9", "failures": 2, "verdict": "Undecided"},
+            {"name": "quiet", "limit": "5", "failures": 0, "verdict": "NoData"},
+        ]
+    },
+}
 
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -104,6 +117,20 @@ def test_canary_shows_its_weight_and_step() -> None:
     assert found == {of("serin_canary_weight_percent"): 25, of("serin_rollout_step"): 1}
 
 
+def test_guards_and_gates_are_told_as_in_the_status() -> None:
+    found = series(page(statuses={FRAUD: GUARDED}))
+
+    assert found[of("serin_guard_value", guard="cpu")] == 0.93
+    assert found[of("serin_guard_limit", guard="cpu")] == 0.9
+    assert found[of("serin_guard_failures", guard="cpu")] == 2
+    assert found[of("serin_guard_verdict", guard="cpu", verdict="Undecided")] == 1
+    assert found[of("serin_guard_verdict", guard="cpu", verdict="Harm")] == 0
+    assert of("serin_guard_value", guard="quiet") not in found
+    assert found[of("serin_gate_result", gate="eval", step="to-60", result="Running")] == 1
+    assert found[of("serin_gate_result", gate="eval", step="to-60", result="Failed")] == 0
+    assert found[of("serin_gate_tries", gate="eval", step="to-60")] == 3
+
+
 def test_steady_model_has_no_series() -> None:
     assert page(statuses={FRAUD: {"stable": {"weight": 100}}}) == ""
 
@@ -135,7 +162,7 @@ def test_rollouts_are_counted_by_result_and_rollbacks_by_reason() -> None:
 def full() -> str:
     return page(
         {FRAUD: replace(WORD, signals=(replace(ERRORS, ratio=2.0),))},
-        {FRAUD: STEPPING},
+        {FRAUD: GUARDED},
         {("Promoted", ""): 1, ("RolledBack", "Harm"): 1},
     )
 
