@@ -31,8 +31,10 @@ def log_sum(logs: Amount, rest: float = 0.0) -> Amount:
     """ln(rest + sum of the exponentials over the last axis), without overflow."""
     logs = np.asarray(logs)
     if logs.ndim == 1:
-        highest = max(float(logs.max()), log(rest)) if rest > 0 else float(logs.max())
-        return highest + log(float(np.exp(logs - highest).sum()) + rest * exp(-highest))
+        highest = float(np.maximum.reduce(logs))
+        if rest > 0:
+            highest = max(highest, log(rest))
+        return highest + log(float(np.add.reduce(np.exp(logs - highest))) + rest * exp(-highest))
     top = logs.max(axis=-1)
     if rest > 0:
         top = np.maximum(top, log(rest))
