@@ -122,10 +122,16 @@ async def test_a_canary_whose_deployment_is_deleted_starts_its_step_anew(ground:
 async def test_a_stable_revision_whose_record_is_deleted_keeps_its_pods(ground: Ground) -> None:
     async with stepping(ground, "record", lawful=False) as canary:
         pods = await canary.model.pods(canary.stable)
-        template = (await canary.child(CONTROLLER_REVISIONS, canary.stable))["data"]["template"]
-        async with meddling(canary, CONTROLLER_REVISIONS, canary.stable, lambda seen: seen["data"]):
-            await ground.api.delete(CONTROLLER_REVISIONS, canary.stable, ground.place, propagation="Orphan")
-        assert (await canary.child(CONTROLLER_REVISIONS, canary.stable))["data"]["template"] == template
+        before = await canary.child(CONTROLLER_REVISIONS, canary.stable)
+        await ground.api.delete(CONTROLLER_REVISIONS, canary.stable, ground.place, propagation="Orphan")
+
+        async def anew() -> Object | None:
+            found = await ground.api.find(CONTROLLER_REVISIONS, canary.stable, ground.place)
+            return found if found and found["metadata"]["uid"] != before["metadata"]["uid"] else None
+
+        after = await until(anew, within=RESTORED_WITHIN, what="the record made anew")
+        assert after is not None
+        assert after["data"] == before["data"]
         assert await canary.model.pods(canary.stable) == pods
         await canary.goes_on()
 

@@ -41,9 +41,11 @@ def contradicts_itself(intent: Intent, status: Status, seen: Observed) -> bool:
         return True
     if rollout.state is State.BAKING:
         return stable != attempt["of"]
-    serving = rollout.state in (State.STEPPING, State.PROMOTING)
-    unknown = serving and (attempt["of"] not in known or not _given(rollout))
-    return stable == attempt["of"] or unknown
+    if rollout.state in (State.STEPPING, State.PROMOTING):
+        # Of a revision without pods nothing has to be there, and none may be made while rights are missing.
+        born = attempt["of"] in known or not max(intent.replicas, rollout.capacity_floor)
+        return stable == attempt["of"] or not born or not _given(rollout)
+    return stable == attempt["of"]
 
 
 def _given(rollout: Rollout) -> bool:
