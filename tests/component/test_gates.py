@@ -246,6 +246,36 @@ async def test_an_abort_does_not_wait_for_a_gate() -> None:
     await story.until(phase("RolledBack"))
 
     assert story.status["rejected"][0]["reason"] == "Aborted"
+    assert jobs(story) == [], "it would run on for an hour, and hold what it runs on"
+
+
+async def test_a_job_without_any_pod_is_made_again_and_was_no_try() -> None:
+    """As under a quota: the Job's deadline passes while every pod of it is refused."""
+    story = await begun({**EVAL, "retries": 0})
+    story.controllers.stuck = True
+    await story.until(waits)
+    await story.until(lambda one: len(jobs(one)) == 1)
+    (job,) = jobs(story)
+    ended = {"type": "Failed", "status": "True", "reason": "DeadlineExceeded", "message": "too long"}
+    story.cluster.show("Job", job["metadata"]["name"], {**job, "status": {"conditions": [ended]}})
+
+    await story.until(
+        lambda one: [o["metadata"]["uid"] for o in jobs(one)] not in ([], [job["metadata"]["uid"]])
+    )
+
+    (again,) = jobs(story)
+    assert again["metadata"]["name"] == job["metadata"]["name"]
+    assert (gate(story, "eval")["tries"], gate(story, "eval")["result"]) == (1, "Running")
+    story.controllers.stuck = False
+    await story.until(phase("Stepping"))
+
+
+async def test_jobs_that_ended_are_left_to_be_read() -> None:
+    story = await begun({**EVAL, "retries": 0})
+    story.controllers.jobs["eval"] = [False]
+    await story.until(phase("RolledBack"))
+
+    assert len(jobs(story)) == 1
 
 
 async def test_a_pause_starts_no_gate_and_forgives_none() -> None:

@@ -7,8 +7,8 @@ from tests.cluster.audit import Requests
 from tests.cluster.cluster import Cluster
 from tests.cluster.gateway import Gateway
 from tests.cluster.resources import CLUSTER_ROLES, CONTROLLER_REVISIONS, HTTP_ROUTES, SERVICES, Object
-from tests.operator.test_gates import EVALUATOR, EVALUATOR_IMAGE, template, with_job
-from tests.stage.model import Model, attempt, condition, spec, state
+from tests.operator.test_gates import EVALUATOR, EVALUATOR_IMAGE, template, under_way, with_job
+from tests.stage.model import Model, attempt, condition, spec
 from tests.stage.operator import USER, Operator
 
 EVERYONES: Final = frozenset({"selfsubjectaccessreviews", "selfsubjectrulesreviews"})
@@ -57,10 +57,11 @@ async def test_what_is_granted_is_what_is_used(
         await fraud.until(condition("Ready"))
         assert await cluster.api.find(SERVICES, fraud.name, fraud.namespace)
         cluster.images[EVALUATOR] = EVALUATOR_IMAGE
-        await template(fraud, "good")
-        gated = {"gates": [with_job("good")]}
+        await template(fraud, "slow", seconds=600)
+        gated = {"gates": [with_job("slow")]}
         await fraud.apply({**once("2"), "analysis": gated})
-        seen = await fraud.until(state("Stepping"))
+        seen = await fraud.until(condition("Ready", reason="AwaitingGate"))
+        await under_way(fraud)
         tried = seen["status"]["canary"]["revision"]
         await fraud.ask(abort=attempt(seen))
         await fraud.until(condition("Stalled", reason="RolledBack"))

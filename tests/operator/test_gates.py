@@ -103,6 +103,11 @@ async def jobs(fraud: Model) -> list[Object]:
     return await fraud.api.list(JOBS, fraud.namespace, labels=f"serin.dev/model={fraud.name}")
 
 
+async def under_way(fraud: Model) -> None:
+    """Wait until a gate's Job has been made."""
+    await until(lambda: jobs(fraud), bool, within=60, what="the gate's Job")
+
+
 async def begun(fraud: Model, wanted: Object) -> None:
     await fraud.apply(spec("1", replicas=1))
     await fraud.until(condition("Ready"))

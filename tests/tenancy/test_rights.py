@@ -25,6 +25,7 @@ from tests.cluster.resources import (
     Object,
     Resource,
 )
+from tests.cluster.waiting import until
 from tests.operator.test_gates import EVALUATOR, EVALUATOR_IMAGE, template, under_way, with_job
 from tests.stage.model import Model, attempt, condition, conditions, spec
 from tests.tenancy.operators import Post, Posted, everywhere, restricted
@@ -127,7 +128,7 @@ async def holds_what_it_uses(cluster: Cluster, post: Post, serin: Posted, model:
 
 
 async def story(cluster: Cluster, model: Model) -> None:
-    """A model whose every name is taken; a gate; a rollback; another router."""
+    """A model whose every name is taken; an abort while a gate is tried; another router."""
     first, second = meant(model, once("1")), meant(model, gated())
     name = child_name(model.name, first.revision.hash)
     taken = [

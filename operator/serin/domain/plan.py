@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from serin.domain.gates import Outcome
 from serin.domain.intent import Intent
 from serin.domain.manifests import (
     Manifest,
@@ -62,8 +63,8 @@ class Write:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removal:
-    """An object that is deleted: a spent revision's ControllerRevision, and with it what that owns; or a
-    route that the spec no longer asks for.
+    """An object that is deleted: a spent revision's ControllerRevision, and with it what that owns; a route
+    that the spec no longer asks for; or the Job of a gate that nobody waits for.
     """
 
     kind: str
@@ -107,7 +108,7 @@ def plan(scene: Scene) -> tuple[Write, ...]:
 
 
 def removals(scene: Scene) -> tuple[Removal, ...]:
-    """Routes of another router than the spec's, and revisions beyond the history limit."""
+    """Routes of another router than the spec's, Jobs that run on, and revisions beyond the history limit."""
     decision, seen = scene.decision, scene.observed
     if decision.stable is None:
         return ()
@@ -116,7 +117,21 @@ def removals(scene: Scene) -> tuple[Removal, ...]:
     left = seen.route if scene.router.kind is None else None
     ours = left is not None and left.identity.owner_uid == scene.intent.uid
     routes = (Removal(kind="HTTPRoute", identity=left.identity),) if left and ours else ()
-    return routes + (_spent(scene) if decision.state is State.IDLE else ())
+    return routes + _abandoned(scene) + (_spent(scene) if decision.state is State.IDLE else ())
+
+
+def _abandoned(scene: Scene) -> tuple[Removal, ...]:
+    """Jobs of gates whose word decides nothing: that run while the attempt is over, or on its way back; and
+    that ended without ever having had a pod, which are made again where they are still waited for.
+    """
+    over, seen = scene.decision.state in (State.ROLLING_BACK, State.IDLE), scene.observed
+    owners = {view.identity.uid for view in seen.revisions.values()}
+    return tuple(
+        Removal(kind="Job", identity=job.identity)
+        for job in seen.jobs.values()
+        if job.identity.owner_uid in owners
+        if (over if job.answer is None else job.answer.outcome is Outcome.NOT_STARTED)
+    )
 
 
 def _spent(scene: Scene) -> tuple[Removal, ...]:

@@ -215,14 +215,20 @@ def _ready_since(status: Mapping[str, Any]) -> datetime | None:
 def _job(obj: Object, foreign: bool) -> JobView | None:
     if GATE_LABEL not in _labels(obj):
         return None
-    conditions = (obj.get("status") or {}).get("conditions") or ()
-    ended = {one["type"]: one for one in conditions if one["status"] == "True"}
+    status = obj.get("status") or {}
+    ended = {one["type"]: one for one in status.get("conditions") or () if one["status"] == "True"}
     answer = None
     if "Complete" in ended:
         answer = GateAnswer(Outcome.SUCCEEDED, f"Job {obj['metadata']['name']} is complete")
     elif failed := ended.get("Failed"):
         why = ": ".join(part for part in (failed.get("reason"), failed.get("message")) if part)
-        answer = GateAnswer(Outcome.FAILED, f"Job {obj['metadata']['name']}: {why}")
+        # A quota or an admission policy refused every pod: nobody has asked the revision anything.
+        idle = failed.get("reason") == "DeadlineExceeded" and not (
+            status.get("failed") or status.get("active")
+        )
+        outcome = Outcome.NOT_STARTED if idle else Outcome.FAILED
+        no_pod = "no pod of it could be made: " if idle else ""
+        answer = GateAnswer(outcome, f"Job {obj['metadata']['name']}: {no_pod}{why}")
     return JobView(identity=_identity(obj, foreign), answer=answer)
 
 

@@ -117,6 +117,6 @@ def test_operator_may_do_no_more_than_it_does() -> None:
         verb for _, verb in granted if verb in ("*", "update", "deletecollection", "escalate", "bind")
     ]
     deleted = {resource for resource, verb in granted if verb == "delete"}
-    assert deleted == {"controllerrevisions", "httproutes"}
+    assert deleted == {"controllerrevisions", "httproutes", "jobs"}
     assert {verb for resource, verb in granted if resource == "pods"} == {"list", "watch"}
     assert "secrets" not in {resource for resource, _ in granted}

@@ -143,8 +143,8 @@ def test_a_refusal_is_given_in_the_controllers_words() -> None:
     assert view.refusal == "public: ResolvedRefs is False/R: why"
 
 
-def shown_job(*conditions: Object, gate: str | None = "eval") -> JobView | None:
-    made = child("Job", name="fraud-r1-5a7c", status={"conditions": list(conditions)})
+def shown_job(*conditions: Object, gate: str | None = "eval", failed: int = 1) -> JobView | None:
+    made = child("Job", name="fraud-r1-5a7c", status={"conditions": list(conditions), "failed": failed})
     if gate is not None:
         made["metadata"]["labels"]["serin.dev/gate"] = gate
     view = project("Job", made)
@@ -175,6 +175,14 @@ def test_a_job_answers_when_it_has_ended(conditions: tuple[Object, ...], answer:
 
     assert view is not None
     assert view.answer == answer
+
+
+def test_a_job_that_never_had_a_pod_has_not_asked() -> None:
+    view = shown_job(FAILED, failed=0)
+
+    assert view is not None
+    message = "Job fraud-r1-5a7c: no pod of it could be made: DeadlineExceeded: too long"
+    assert view.answer == GateAnswer(Outcome.NOT_STARTED, message)
 
 
 def test_a_job_that_tries_no_gate_is_none_of_ours() -> None:
