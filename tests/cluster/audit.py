@@ -43,7 +43,10 @@ class Request:
     name: str
     code: int
     at: datetime
+    answered: datetime
     path: str
+    agent: str = ""
+    """The program that asked, as it calls itself."""
 
     def __str__(self) -> str:
         kind = f"{self.resource}/{self.subresource}" if self.subresource else self.resource or self.path
@@ -176,5 +179,7 @@ def _request(line: dict[str, Any]) -> Request | None:
         name=target.get("name", ""),
         code=line.get("responseStatus", {}).get("code", 0),
         at=datetime.fromisoformat(line["requestReceivedTimestamp"]),
+        answered=datetime.fromisoformat(line["stageTimestamp"]),
         path=line["requestURI"],
+        agent=line.get("userAgent", ""),
     )

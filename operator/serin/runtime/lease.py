@@ -200,7 +200,7 @@ class Lease:
         while True:
             began = self._clock()
             try:
-                async with asyncio.timeout(max(self._times.retry_period, self._times.renew_deadline / 3)):
+                async with asyncio.timeout(max(self._times.retry_period, self._times.renew_deadline / 2)):
                     await self._write(self._sight)
             except Conflict:
                 await self._still_ours()

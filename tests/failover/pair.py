@@ -1,0 +1,152 @@
+"""Two replicas in a namespace of their own, models that are rolled out all the time, and who wrote what.
+
+A write counts as done twice over where a replica's write is answered after another, later one has begun to
+write: what would be a double action of two leaders. The server's audit log tells whose a write is.
+"""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from tests.cluster.audit import Request, Requests
+from tests.cluster.cluster import Cluster, documents
+from tests.cluster.namespaces import fresh_namespace
+from tests.cluster.resources import Object, Resource
+from tests.cluster.tasks import begin
+from tests.cluster.waiting import NotInTime, until
+from tests.failover.replica import LEADING, STANDBY, Replica
+from tests.faults.proxy import FaultProxy
+from tests.faults.run import Ground
+from tests.faults.workloads import Stage
+from tests.invariants.rules import violations
+from tests.invariants.watcher import Watcher
+from tests.stage.model import Model, condition
+from tests.stage.operator import ACCESS, USER
+
+LEASES: Final = Resource("coordination.k8s.io/v1", "leases")
+SHORT: Final = ("--lease-duration=4", "--lease-renew-deadline=2.5", "--lease-retry-period=0.5")
+SHORT_SECONDS: Final = 4.0
+PATIENT: Final = 90.0
+
+
+@dataclass(slots=True)
+class Pair:
+    """Two replicas at work."""
+
+    cluster: Cluster
+    place: str
+    replicas: tuple[Replica, Replica]
+    watcher: Watcher
+    stage: Stage
+    since: int
+    rollouts: int = 0
+    rolling: "asyncio.Task[None] | None" = None
+
+    async def settled(self) -> tuple[Replica, Replica]:
+        """Wait until one leads and the other could; the leader first."""
+
+        async def roles() -> list[str]:
+            return list(await asyncio.gather(*(replica.role() for replica in self.replicas)))
+
+        def parted(found: list[str]) -> bool:
+            return sorted(role[: len(LEADING)] for role in found) == [LEADING, STANDBY[: len(LEADING)]]
+
+        found = await until(roles, parted, within=PATIENT, what="one leader and one standby")
+        first, second = self.replicas
+        return (first, second) if found[0].startswith(LEADING) else (second, first)
+
+    async def holder(self) -> str:
+        """Who the Lease says leads."""
+        lease = await self.cluster.api.find(LEASES, "serin", self.place)
+        return str((lease or {}).get("spec", {}).get("holderIdentity") or "")
+
+    async def writes(self) -> Requests:
+        """All that either has written to models and their children, and was not refused."""
+        asked = (await self.cluster.audit.requests(self.since, user=USER)).by(USER).within(self.place)
+        return asked.work.writes.that(lambda one: one.code < 300)
+
+    async def doubles(self) -> list[Request]:
+        """Writes of a replica after another had taken over."""
+        return list(double_actions(await self.writes()))
+
+    async def broken(self) -> list[str]:
+        """What must not be: rules broken, actions of two leaders."""
+        told = [str(violation) for violation in violations(self.watcher.history)]
+        return told + [f"double action: {one}" for one in await self.doubles()]
+
+    async def go_on(self) -> None:
+        """Wait until two more rollouts have ended: one of them began after the call."""
+        enough = self.rollouts + 2
+
+        async def done() -> int:
+            if self.rolling is not None and self.rolling.done():
+                self.rolling.result()
+            return self.rollouts
+
+        await until(done, lambda count: count >= enough, within=PATIENT, what="two more rollouts")
+
+    async def roll(self) -> None:
+        """Roll out one version after the other, for ever."""
+        for number in itertools.count(1):
+            await self.stage.model.apply(self.stage.version(str(number)))
+            await self.stage.model.until(condition("Ready"), within=PATIENT)
+            self.rollouts += 1
+
+
+def double_actions(writes: Requests) -> Iterator[Request]:
+    """Writes that were answered after a replica that took over later had begun to write."""
+    began: dict[str, datetime] = {}
+    for one in sorted(writes, key=lambda one: one.at):
+        began.setdefault(one.agent, one.at)
+    for one in writes:
+        if any(began[one.agent] < first < one.answered for first in began.values()):
+            yield one
+
+
+@asynccontextmanager
+async def pair(ground: Ground, *, lease: tuple[str, ...] = SHORT, rolls: bool = True) -> AsyncIterator[Pair]:
+    """Two replicas, one of which leads, and with `rolls` a model that is rolled out again and again."""
+    cluster = ground.cluster
+    async with fresh_namespace(cluster.api) as place, Watcher(cluster.api, place) as watcher:
+        for body in _rights(place):
+            await cluster.api.apply(body, place)
+        since = await cluster.audit.position()
+        async with AsyncExitStack() as running:
+            replicas: list[Replica] = []
+            for number in (1, 2):
+                folder = cluster.folder / "proxies" / f"{place}-{number}"
+                proxy = await running.enter_async_context(FaultProxy(ground.account, folder))
+                arguments = [*lease, "--sweep-interval=5"]
+                replica = Replica(cluster, place, number, proxy=proxy, arguments=arguments)
+                replicas.append(await running.enter_async_context(replica))
+            model = Model(cluster.api, place, "fraud")
+            model.host = f"{place}.example.com"
+            stage = Stage(model, ground.pods, "GatewayAPI")
+            made = Pair(cluster, place, (replicas[0], replicas[1]), watcher, stage, since)
+            await made.settled()
+            if rolls:
+                made.rolling = begin(made.roll(), f"rollouts in {place}")
+            try:
+                yield made
+            except NotInTime as late:
+                raise AssertionError(f"{late}\n{_said(replicas)}") from late
+            finally:
+                if made.rolling is not None:
+                    made.rolling.cancel()
+                    await asyncio.gather(made.rolling, return_exceptions=True)
+
+
+def _rights(place: str) -> Iterator[Object]:
+    """Those to the Lease, as in `manifests/`, in the namespace in which the pair has its own."""
+    for path in ACCESS:
+        for body in documents(path):
+            if body["kind"] in ("Role", "RoleBinding"):
+                yield {**body, "metadata": {"name": body["metadata"]["name"], "namespace": place}}
+
+
+def _said(replicas: list[Replica]) -> str:
+    return "\n".join(f"{one.name} {one.ends}:\n{one.log.read_text()[-3000:]}" for one in replicas)
