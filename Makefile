@@ -16,7 +16,7 @@ MINUTES ?= 30
 MODELS ?= 20
 SEED ?=
 
-.PHONY: help setup demo test lint types unit fuzz corpus traffic plans chaos bench cluster kind clean
+.PHONY: help setup demo test lint types unit fuzz corpus traffic plans failover chaos bench cluster kind clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ plans: setup ## N faults (300) between operator and API server, planned from run
 
 bench: setup ## What N models (300) cost: requests, CPU, memory, time, against what is promised; ARGS='--json FILE'
 	@python -m tests.bench --count $(or $(N),300) $(ARGS)
+
+failover: setup ## ROUNDS (200) forced failovers while rollouts run; ARGS=--default-lease takes 15 s in place of 4
+	@python -m tests.failover --rounds $(or $(ROUNDS),200) $(ARGS)
 
 cluster: setup ## A control plane with pods as processes; says how to reach it and runs until Ctrl-C
 	@python -m tests.cluster $(ARGS)
