@@ -25,7 +25,6 @@ from tests.cluster.resources import (
     Object,
     Resource,
 )
-from tests.cluster.waiting import until
 from tests.operator.test_gates import EVALUATOR, EVALUATOR_IMAGE, template, under_way, with_job
 from tests.stage.model import Model, attempt, condition, conditions, spec
 from tests.tenancy.operators import Post, Posted, everywhere, restricted
@@ -150,7 +149,7 @@ async def story(cluster: Cluster, model: Model) -> None:
     await cluster.api.create(foreign(JOBS, job), model.namespace)
     await model.apply(gated())
     await freed(model, [(JOBS, job)])
-    seen = await model.until(condition("Ready", reason="AwaitingGate"))
+    seen = await model.until(condition("Ready", "Unknown", "AwaitingGate"))
     await under_way(model)
     tried = seen["status"]["canary"]["revision"]
     await model.ask(abort=attempt(seen))
