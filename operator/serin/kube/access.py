@@ -9,6 +9,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import yaml
 from kubernetes.aio.client.configuration import Configuration
@@ -48,6 +50,14 @@ async def login(kubeconfig: Path | None = None) -> Login:
         certificate=config.cert_file,
         key=config.key_file,
     )
+
+
+def proxied(server: str) -> bool:
+    """Whether the environment names a proxy for it. Where it does not, it need not be asked: the library
+    looks for a netrc file with it, in a thread, for every request.
+    """
+    parts = urlsplit(server)
+    return parts.scheme in getproxies() and not proxy_bypass(parts.hostname or "")
 
 
 def own_namespace() -> str | None:

@@ -15,7 +15,7 @@ from typing import Any, Final, Self
 import aiohttp
 
 from serin.domain.names import FIELD_MANAGER, MODEL_LABEL
-from serin.kube.access import Login
+from serin.kube.access import Login, proxied
 from serin.kube.errors import Request, refusal, unanswered
 from serin.kube.kinds import KINDS
 
@@ -51,8 +51,11 @@ class Streams:
     async def __aenter__(self) -> Self:
         # Compressing is work for both sides, and the server is rarely far away.
         headers = {"User-Agent": FIELD_MANAGER, "Accept-Encoding": "identity"}
-        connector = aiohttp.TCPConnector(limit=0)
-        self._session = aiohttp.ClientSession(connector=connector, headers=headers, trust_env=True)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),
+            headers=headers,
+            trust_env=proxied((await self._login()).server),
+        )
         return self
 
     async def __aexit__(

@@ -11,14 +11,12 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, Self
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from kubernetes.aio.client.api_client import ApiClient, RequestSerialized
 
 from serin.domain.names import FIELD_MANAGER
-from serin.kube.access import BadAccess, configuration
+from serin.kube.access import BadAccess, configuration, proxied
 from serin.kube.errors import KubeError, NotLeading, Request, refusal, unanswered
 from serin.kube.licence import READING, Lapsed, Licence, licensed
 
@@ -71,7 +69,7 @@ class Transport:
     ) -> AsyncIterator[Self]:
         """One that is closed when the block is left."""
         config = await configuration(kubeconfig)
-        config.client_session_kwargs = {"trust_env": _proxied(config.host)}
+        config.client_session_kwargs = {"trust_env": proxied(config.host)}
         if licence is not None:
             config.client_session_kwargs["request_class"] = licensed(licence)
         async with ApiClient(configuration=config) as api:
@@ -237,11 +235,3 @@ class Transport:
 
 def _not_leading(request: Request) -> NotLeading:
     return NotLeading(request, "not sent, for this replica may no longer be the one that acts")
-
-
-def _proxied(server: str) -> bool:
-    """Whether the environment names a proxy for it. Where it does not, it need not be asked: the library
-    looks for a netrc file with it, in a thread, for every request.
-    """
-    parts = urlsplit(server)
-    return parts.scheme in getproxies() and not proxy_bypass(parts.hostname or "")
