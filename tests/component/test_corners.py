@@ -238,3 +238,19 @@ async def test_a_promotion_on_request_is_remembered_as_one() -> None:
 
     ended = story.status["history"][-1]
     assert (ended["result"], ended["reason"]) == ("Promoted", "Requested")
+
+
+async def test_ready_pods_of_the_old_revision_are_no_success_of_the_new_one() -> None:
+    story = await stepping(OLD, NEW)
+    stable, canary = (str(story.status[whose]["revision"]) for whose in ("stable", "canary"))
+    story.controllers.ready[canary] = 1
+
+    story.cluster.submit("fraud", NEW, promote=f"{story.attempt}:full")
+    for _ in range(20):
+        story.controllers.settle()
+        await story.look()
+        Clock(story.cluster).move(30)
+
+    assert story.replicas() == {stable: 3, canary: 3}
+    assert story.weights() == {stable: 80, canary: 20}
+    assert story.condition("Ready") != ("True", "Complete")

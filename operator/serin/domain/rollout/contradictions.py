@@ -4,7 +4,6 @@ What contradicts itself is read again from the children (`rebuild`). Times that 
 now: whatever waits for them would wait as long.
 """
 
-import re
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,6 +14,7 @@ from serin.domain.rollout.record import NUMBERED
 from serin.domain.status import Rollout, State, Status
 
 HASH_LENGTH: Final = 10
+HEXADECIMAL: Final = frozenset("0123456789abcdef")
 LEAP: Final = timedelta(minutes=1)
 """How far a time may lie ahead: two replicas' clocks differ by less."""
 MOMENTS: Final = ("since", "started_at", "step_started_at", "confirmed_at", "paused_at", "analysis_start")
@@ -27,17 +27,16 @@ def contradicts_itself(intent: Intent, status: Status, seen: Observed) -> bool:
     bake on and not before.
     """
     rollout, stable = status.rollout, status.stable.revision if status.stable else None
-    ours = re.compile(rf"{re.escape(intent.key.name)}-[0-9a-f]{{{HASH_LENGTH}}}")
-    if stable is not None and not ours.fullmatch(stable):
+    if stable is not None and not _is_ours(intent, stable):
         return True
     if rollout is None:
         return False
     attempt = NUMBERED.fullmatch(rollout.attempt)
-    if attempt is None or not ours.fullmatch(attempt["of"]) or rollout.state is State.IDLE:
+    if attempt is None or not _is_ours(intent, attempt["of"]) or rollout.state is State.IDLE:
         return True
     known = {view.identity.name for view in seen.revisions.values()}
     before = rollout.previous.revision if rollout.previous else None
-    if before == attempt["of"] or (before is not None and not ours.fullmatch(before)):
+    if before == attempt["of"] or (before is not None and not _is_ours(intent, before)):
         return True
     if rollout.state is State.BAKING:
         return stable != attempt["of"]
@@ -46,6 +45,12 @@ def contradicts_itself(intent: Intent, status: Status, seen: Observed) -> bool:
         born = attempt["of"] in known or not max(intent.replicas, rollout.capacity_floor)
         return stable == attempt["of"] or not born or not _given(rollout)
     return stable == attempt["of"]
+
+
+def _is_ours(intent: Intent, revision: str) -> bool:
+    """Whether it is what a revision of this model is called."""
+    tail = revision.removeprefix(f"{intent.key.name}-")
+    return tail != revision and len(tail) == HASH_LENGTH and HEXADECIMAL.issuperset(tail)
 
 
 def _given(rollout: Rollout) -> bool:
