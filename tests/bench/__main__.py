@@ -68,12 +68,24 @@ async def _measure(found: binaries.Binaries, simulator: Path, plan: Plan) -> lis
 def _table(figures: list[Figures]) -> Table:
     count = figures[0].objects
     table = Table(title=f"{count} ModelDeployments; requests and CPU for each, by the operator")
-    columns = ("writes", "refused", "reads", "Events", "CPU ms", "yard ms", "peak MB", "clients s", "done s")
+    columns = (
+        "writes",
+        "refused",
+        "reads",
+        "Events",
+        "looks",
+        "CPU ms",
+        "yard ms",
+        "peak MB",
+        "clients s",
+        "done s",
+    )
     table.add_column("operation")
     for column in columns:
         table.add_column(column, justify="right")
     for one in figures:
-        requests = [f"{one.each(number):.2f}" for number in (one.writes, one.refused, one.reads, one.events)]
+        counts = (one.writes, one.refused, one.reads, one.events, one.looks)
+        requests = [f"{one.each(number):.2f}" for number in counts]
         spent = [
             f"{one.cpu_milliseconds:.1f}",
             f"{one.yardstick_milliseconds:.1f}",

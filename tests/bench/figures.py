@@ -13,6 +13,7 @@ from tests.cluster.audit import Requests
 class Spent:
     """What the operator used, and how fast the machine was meanwhile."""
 
+    looks: int
     cpu_seconds: float
     peak_bytes: int
     yardstick_milliseconds: float
@@ -26,6 +27,7 @@ class Figures:
         writes: That changed something, Events and Leases left out.
         refused: Writes that a fence kept out.
         reads: GETs and LISTs.
+        looks: Times that the operator looked at a model.
         peak_bytes: The most memory it had in this operation.
         yardstick_milliseconds: CPU of a piece of work that is always the same, meanwhile and on this machine.
         kinds: How often each `verb resource/subresource` was asked.
@@ -37,6 +39,7 @@ class Figures:
     refused: int
     reads: int
     events: int
+    looks: int
     cpu_seconds: float
     peak_bytes: int
     yardstick_milliseconds: float
@@ -55,6 +58,7 @@ class Figures:
             refused=len(work.writes.refused),
             reads=len(work.reads),
             events=len(requests.on("events").writes),
+            looks=spent.looks,
             cpu_seconds=spent.cpu_seconds,
             peak_bytes=spent.peak_bytes,
             yardstick_milliseconds=spent.yardstick_milliseconds,

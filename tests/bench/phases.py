@@ -71,12 +71,13 @@ class _Bench:
     async def measured(self, name: str, operation: Awaitable[Took]) -> Figures:
         """Count until the operator rests again, which is later than the last arrival."""
         self._operator.forget_peak()
-        spent, since = self._operator.cpu_seconds, await self._cluster.audit.position()
+        looks, since = await self._operator.looks(), await self._cluster.audit.position()
+        spent = self._operator.cpu_seconds
         async with Yardstick() as yardstick:
             took = await operation
             if name != "idle":
                 await self._operator.at_rest()
-        return await self._figures(name, since, took, yardstick, spent=spent)
+        return await self._figures(name, since, took, yardstick, before=(looks, spent))
 
     async def restarted(self) -> Figures:
         """Count what an operator asks that ends and starts again beside all the objects."""
@@ -86,13 +87,15 @@ class _Bench:
             await self._operator.start()
             took = Took(asking=0.0, arriving=monotonic() - began)
             await self._operator.at_rest()
-        return await self._figures("restart", since, took, yardstick, spent=0.0)
+        return await self._figures("restart", since, took, yardstick, before=(0, 0.0))
 
     async def _figures(
-        self, name: str, since: int, took: Took, yardstick: Yardstick, *, spent: float
+        self, name: str, since: int, took: Took, yardstick: Yardstick, *, before: tuple[int, float]
     ) -> Figures:
+        spent = self._operator.cpu_seconds
         used = Spent(
-            cpu_seconds=self._operator.cpu_seconds - spent,
+            looks=await self._operator.looks() - before[0],
+            cpu_seconds=spent - before[1],
             peak_bytes=self._operator.peak_bytes,
             yardstick_milliseconds=yardstick.milliseconds,
         )

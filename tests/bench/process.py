@@ -6,11 +6,14 @@ Prometheus: steps go on by readiness and time.
 
 import asyncio
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
+
+import aiohttp
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.network import GATEWAY, free_port
@@ -44,16 +47,23 @@ class Operator:
     async def start(self) -> None:
         """Start it, and wait until it has seen all that exists."""
         port = free_port()
+        self._address = f"http://{GATEWAY}:{port}"
         pages = [f"--host={GATEWAY}", f"--http-port={port}"]
         command = [sys.executable, "-m", "serin", "run", *pages, *self._arguments]
         program = self._cluster.program("serin", command, kubeconfig=self._account)
-        self._program = await program.until(answers(f"http://{GATEWAY}:{port}/readyz")).__aenter__()
+        self._program = await program.until(answers(f"{self._address}/readyz")).__aenter__()
 
     async def stop(self) -> None:
         """Ask it to end."""
         if self._program is not None:
             await self._program.stop()
             self._program = None
+
+    async def looks(self) -> int:
+        """How many looks at models it has ended since its start, well or not."""
+        async with aiohttp.ClientSession() as http, http.get(f"{self._address}/metrics") as page:
+            found = re.findall(r"^serin_reconciles_total\{.*\} (\S+)$", await page.text(), re.MULTILINE)
+        return sum(int(float(number)) for number in found)
 
     @property
     def cpu_seconds(self) -> float:
