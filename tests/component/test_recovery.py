@@ -76,6 +76,20 @@ async def test_children_of_a_model_before_tell_nothing_of_its_successor(router: 
     assert story.phase == "Deploying"
 
 
+async def test_a_revision_is_rendered_anew_where_only_the_pods_of_a_model_before_are_left() -> None:
+    story = await served(OLD)
+    name = name_of(story)
+    gone = [{"uid": "gone", "controller": True}]
+    story.cluster.edit("Deployment", name, lambda obj: obj["metadata"].update(ownerReferences=gone))
+    story.cluster.remove("ControllerRevision", name)
+
+    follow_under_the_same_name(story)
+    story.restart()
+    await story.look()
+
+    assert story.cluster.objects["ControllerRevision", name]["data"]["runtime"] != "unknown"
+
+
 async def test_a_rollback_ends_where_nothing_of_the_canary_is_left() -> None:
     story = await stepping(OLD, NEW)
     stable, canary = name_of(story), story.status["canary"]["revision"]

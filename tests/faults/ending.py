@@ -22,6 +22,7 @@ CHANCE: Final = VOLATILE | {
     "epoch",
     "parents",
 }
+COUNTS: Final = frozenset({"replicas", "readyReplicas"})
 ANNOTATION: Final = "serin.dev/"
 UNLIKE: Final = frozenset({"serin.dev/epoch", "serin.dev/content"})
 
@@ -119,8 +120,17 @@ def _masked_all(live: Iterable[Object], namespace: str) -> dict[str, Any]:
         # The status of what controllers look after is theirs.
         shown = _masked({part: body[part] for part in body if part != "status" or body["kind"] == KIND})
         shown["annotations"] = _said(body)
+        if status := shown.get("status"):
+            shown["status"] = _uncounted(status)
         found[what] = json.loads(json.dumps(shown).replace(namespace, "the-namespace"))
     return found
+
+
+def _uncounted(status: Any) -> Any:
+    """Counts are written at most every ten seconds; the pods themselves are counted elsewhere."""
+    if isinstance(status, Mapping):
+        return {name: _uncounted(inner) for name, inner in status.items() if name not in COUNTS}
+    return status
 
 
 def _said(body: Object) -> dict[str, str]:

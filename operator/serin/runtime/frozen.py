@@ -45,9 +45,11 @@ class Frozen:
             KubeError: The API server did not answer.
         """
         before = self._seen.get(intent.key, {})
-        named = set(_named(intent, status))
+        told = set(_told(intent, status))
+        named = {intent.revision.hash, *told}
         known = {one: view for one in named if (view := seen.revisions.get(one) or before.get(one))}
-        for revision in sorted(named - known.keys()):
+        # A Deployment of a revision that the status never told of is left from a model before of this name.
+        for revision in sorted(told - known.keys()):
             if revision in seen.workloads and (view := await self._of_deployment(intent, revision)):
                 known[revision] = view
         self._seen[intent.key] = known
@@ -73,9 +75,8 @@ class Frozen:
         )
 
 
-def _named(intent: Intent, status: Status) -> Iterator[RevisionHash]:
-    """What the spec asks for, and whatever the status says may be serving."""
-    yield intent.revision.hash
+def _told(intent: Intent, status: Status) -> Iterator[RevisionHash]:
+    """Whatever the status says may be serving."""
     if status.stable is not None:
         yield hash_of(intent, status.stable.revision)
     if status.rollout is not None:
