@@ -33,6 +33,7 @@ from serin.domain.observed import (
     WorkloadView,
 )
 from serin.runtime.ownership import written_at
+from serin.runtime.packed import Packed
 from serin.runtime.parents import accepted, refusal, reported
 from serin.runtime.podproblems import clipped, problem_of
 
@@ -102,7 +103,7 @@ def _controller_revision(obj: Object, foreign: bool) -> RevisionView | None:
         hash=revision,
         full_hash=_annotation(obj, FULL_HASH_ANNOTATION) or "",
         number=obj.get("revision", 0),
-        data=obj.get("data") or {},
+        data=Packed(obj.get("data") or {}),
     )
 
 
