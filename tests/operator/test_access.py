@@ -60,7 +60,7 @@ async def test_what_is_granted_is_what_is_used(
         await template(fraud, "slow", seconds=600)
         gated = {"gates": [with_job("slow")]}
         await fraud.apply({**once("2"), "analysis": gated})
-        seen = await fraud.until(condition("Ready", reason="AwaitingGate"))
+        seen = await fraud.until(condition("Ready", "Unknown", "AwaitingGate"))
         await under_way(fraud)
         tried = seen["status"]["canary"]["revision"]
         await fraud.ask(abort=attempt(seen))
