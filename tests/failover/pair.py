@@ -30,6 +30,9 @@ from tests.stage.operator import ACCESS, USER
 LEASES: Final = Resource("coordination.k8s.io/v1", "leases")
 SHORT: Final = ("--lease-duration=4", "--lease-renew-deadline=2.5", "--lease-retry-period=0.5")
 SHORT_SECONDS: Final = 4.0
+STEADY: Final = ("--lease-duration=8", "--lease-renew-deadline=6", "--lease-retry-period=1")
+"""For tests that run beside many others, where a request may wait for seconds."""
+STEADY_SECONDS: Final = 8.0
 PATIENT: Final = 90.0
 
 

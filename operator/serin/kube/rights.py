@@ -39,7 +39,7 @@ NEEDED: Final[Mapping[tuple[Kind, str], Sequence[str]]] = {
     (HTTP_ROUTE, ""): ("get", *READ, "create", "patch", "delete"),
     (ENDPOINT_SLICE, ""): READ,
     (POD, ""): READ,
-    (JOB, ""): ("get", *READ, "create", "patch"),
+    (JOB, ""): ("get", *READ, "create", "patch", "delete"),
     (CRON_JOB, ""): ("get",),
     (EVENT, ""): ("create",),
 }

@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from math import inf
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -204,7 +205,8 @@ class Transport:
             now = time.monotonic()
             self._open = {one: until for one, until in self._open.items() if until > now}
             self._open[token] = now + seconds
-        timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
+        # To the moment: by default a time above the threshold is rounded up, beyond what the licence allows.
+        timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS, ceil_threshold=inf)
         try:
             response = await self._api.call_api(*call, _request_timeout=timeout)
             data = await response.read()  # type: ignore[no-untyped-call]
