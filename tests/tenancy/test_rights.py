@@ -162,10 +162,9 @@ async def story(cluster: Cluster, model: Model) -> None:
 
 async def freed(model: Model, objects: list[tuple[Resource, str]]) -> None:
     """Wait until the first of the names is told to be taken, and take them all back."""
-    name = objects[0][1]
-    await model.until(
-        lambda seen: f" {name} exists and is not Serin's" in conditions(seen)["Stalled"]["message"]
-    )
+    resource, name = objects[0]
+    said = f"{foreign(resource, name)['kind']} {name} exists and is not Serin's"
+    await model.until(lambda seen: said in conditions(seen)["Stalled"]["message"])
     for resource, taken in objects:
         await model.api.delete(resource, taken, model.namespace)
         await model.api.gone(resource, taken, model.namespace)
