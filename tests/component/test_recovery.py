@@ -311,21 +311,29 @@ async def test_a_plan_changed_in_mid_step_raises_nothing_by_itself() -> None:
     assert story.status["canary"]["weight"] == 10
 
 
-async def test_numbers_are_told_every_ten_seconds_and_words_every_sixty() -> None:
-    story = await stepping(OLD, NEW, judged=True)
-    story.jury.verdict = Verdict.UNDECIDED
+async def flickering(story: Story) -> list[str]:
+    """What is written within a minute in which one of the stable's pods is ready every other second."""
     stable = name_of(story)
     Clock(story.cluster).move(70)
     await story.look()
     story.written()
-
     for second in range(60):
         story.controllers.ready[stable] = 2 + second % 2
         story.controllers.settle()
         Clock(story.cluster).move(1)
         await story.look()
+    return story.written()
 
-    assert 4 <= len(story.written()) <= 7
+
+async def test_numbers_of_pods_are_told_every_ten_seconds() -> None:
+    assert 4 <= len(await flickering(await served(OLD))) <= 7
+
+
+async def test_while_a_rollout_moves_pods_their_numbers_are_told_every_sixty_seconds() -> None:
+    story = await stepping(OLD, NEW, judged=True)
+    story.jury.verdict = Verdict.UNDECIDED
+
+    assert len(await flickering(story)) <= 2
 
 
 async def test_a_route_of_somebody_else_under_our_name_is_not_removed() -> None:
