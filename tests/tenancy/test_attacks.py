@@ -27,7 +27,7 @@ from tests.stage.model import Model, condition, spec
 from tests.tenancy.operators import Posted
 
 TENANT: Final = "tenant"
-FLIPS: Final = 16
+FLIPS: Final = 10
 RULES: Final = [
     {"apiGroups": ["serin.dev"], "resources": ["modeldeployments"], "verbs": ["*"]},
     {"apiGroups": [""], "resources": ["pods", "services", "configmaps"], "verbs": ["*"]},
