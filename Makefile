@@ -45,6 +45,9 @@ unit: .venv/complete ## The tests that need no cluster
 fuzz: .venv/complete ## Every leaf of a status edited, and specs, requests and clocks of any kind, in numbers
 	@WALK=all pytest tests/walk/test_corruption.py tests/walk/test_fuzz.py $(ARGS)
 
+search: .venv/complete ## Every course of events of a small world; ARGS=--mutants asks what that would notice
+	@python -m tests.search $(ARGS)
+
 corpus: .venv/complete ## Judge more than a thousand rollouts whose truth is known, and write docs/corpus
 	@serin corpus judge --docs docs/corpus
 

@@ -125,10 +125,12 @@ def _stepping_by_pods(world: World, course: Course, rollout: Rollout, weight: in
             root=course.stable if world.ready(course.stable) else _selected(world),
         )
     share = world.router.weight(needed, size, weight)
+    # Pods from before a loss may be more than the step's: widened now, they would have more than its weight.
+    narrow = world.selected is not None and world.desired(canary) > pods
     return Shape(
         sizes={course.serving: size, canary: pods},
         weights={course.serving: 100 - share, canary: share},
-        root=None,
+        root=world.selected if narrow else None,
     )
 
 
@@ -145,7 +147,8 @@ def _promoting(world: World, course: Course, rollout: Rollout) -> Shape:
         return Shape(sizes=sizes, weights={course.serving: 100 - share, canary: share}, root=root)
     if not (complete or _routed(world, canary) == 100):
         return Shape(sizes=sizes, weights=None, root=course.stable)
-    moved = _routed(world, canary) == 100 and rollout.confirmed_at is not None
+    # A pod that was lost since is waited for: the Service's users are still well served where they are (I1).
+    moved = complete and _routed(world, canary) == 100 and rollout.confirmed_at is not None
     return Shape(
         sizes=sizes,
         weights={course.serving: 0, canary: 100},
@@ -184,7 +187,8 @@ def _can_return(world: World, course: Course, rollout: Rollout) -> bool:
     waiting for ever for pods that do not come.
     """
     shown = world.router.observed(world.observed, world.intent) or {}
-    others = [revision for revision, weight in shown.items() if weight and revision != course.stable]
+    serving = {revision for revision, weight in shown.items() if weight} | {world.selected}
+    others = serving - {course.stable, None}
     size = size_of(world, rollout)
     widened = world.router.widens_root() and world.observed.root is not None and world.selected is None
     if not (others or widened) or not size:

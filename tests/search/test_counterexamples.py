@@ -1,0 +1,105 @@
+"""What the search has found, each as the one look at which it went wrong."""
+
+from serin.domain.intent import RouterKind
+from serin.domain.names import RevisionHash
+from serin.domain.status import Rollout, Shift, State
+from tests.search.looking import Looking, Outcome, Sight
+from tests.search.memory import Memories
+from tests.search.scope import NOW, REVISIONS, Asked, Scope, Spec
+from tests.search.state import Child, Cluster, Known, Pods, Route
+from tests.search.words import SILENCE
+
+OLD, NEW, _ = REVISIONS
+
+
+def looked(
+    router: RouterKind,
+    state: State,
+    *,
+    old: Pods,
+    new: Pods,
+    root: RevisionHash,
+    weights: dict[RevisionHash, int] | None = None,
+    step: int = 0,
+    given: int = 100,
+    reason: str | None = None,
+) -> Outcome:
+    """What a look comes to in the middle of a rollout from the old revision to the new one."""
+    scope = Scope(name="one look", router=router, disturbances=0, weights=(34, 50))
+    memories = Memories()
+    rollout = Rollout(
+        attempt=f"m-{NEW}.1",
+        state=state,
+        step=step,
+        since=NOW,
+        started_at=NOW,
+        capacity_floor=2,
+        policy_hash="policy-200",
+        shifts=[Shift(step=step, weight=given, at=NOW)],
+        reason=reason,
+    )
+    route = Route(tuple(weights.items()), "yes") if weights else None
+    cluster = Cluster((Child(True, old), Child(True, new), None), root, route)
+    memory = memories.of(OLD, rollout, (), ())
+    sight = Sight(Spec(NEW, 2), Asked(), memory, cluster, None, Known(True, 1, None))
+    return Looking(scope, memories).when_heard(sight, SILENCE)
+
+
+def roots(outcome: Outcome) -> list[RevisionHash | None]:
+    """Whom the root Service is to select."""
+    return [op.name for op in outcome.ops if op.kind == "root"]
+
+
+def test_a_promoted_canary_gets_the_root_service_when_it_is_whole_again() -> None:
+    """A pod was lost between the route's move and the Service's: the old revision still had both (I1)."""
+    moved = {OLD: 0, NEW: 100}
+
+    lacking, whole = (
+        looked(
+            RouterKind.GATEWAY_API,
+            State.PROMOTING,
+            step=1,
+            old=Pods(2, 2),
+            new=Pods(2, ready),
+            root=OLD,
+            weights=moved,
+        )
+        for ready in (1, 2)
+    )
+
+    assert roots(lacking) == []
+    assert roots(whole) == [NEW]
+
+
+def test_the_root_service_never_returns_to_a_revision_that_has_died_since() -> None:
+    """The route had gone back already; the Service's users were still well served where they were (I1)."""
+    back = {OLD: 100, NEW: 0}
+
+    dead, alive = (
+        looked(
+            RouterKind.GATEWAY_API,
+            State.ROLLING_BACK,
+            step=1,
+            old=Pods(2, ready),
+            new=Pods(2, 2),
+            root=NEW,
+            weights=back,
+            reason="Aborted",
+        )
+        for ready in (0, 1)
+    )
+
+    assert roots(dead) == []
+    assert roots(alive) == [OLD]
+
+
+def test_more_pods_than_a_steps_share_go_before_the_service_takes_them_in() -> None:
+    """They were left from a promotion that lost its endpoints: two of four are more than 34 % (I5)."""
+    many, right = (
+        looked(RouterKind.REPLICAS, State.STEPPING, old=Pods(2, 2), new=Pods(pods, pods), root=OLD, given=34)
+        for pods in (2, 1)
+    )
+
+    assert roots(many) == []
+    assert [(op.name, op.pods and op.pods.desired) for op in many.ops if op.kind == "pods"] == [(NEW, 1)]
+    assert roots(right) == [RevisionHash("*")]
