@@ -15,9 +15,7 @@ def main() -> int:
     parser.add_argument("--scope", action="append", default=[], help="search only scopes whose name has this")
     parser.add_argument("--quick", action="store_true", help="search what the default suite does")
     parser.add_argument("--small", action="store_true", help="search what each mutant has to pass")
-    parser.add_argument(
-        "--leaders", action="store_true", help="search what a late write of an old leader does"
-    )
+    parser.add_argument("--leaders", action="store_true", help="search late writes of an old leader")
     parser.add_argument("--most", type=int, default=1, help="different faults to find in a scope")
     parser.add_argument("--mutants", action="store_true")
     parser.add_argument("--count", type=int, default=200, help="mutants to take")
