@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -88,6 +89,14 @@ DOCUMENT = json.dumps([{"place": str(k), "values": [k, str(k)]} for k in range(2
 """Read by the yardstick: like our own work, it is slowed by whoever else uses the memory."""
 
 
+MOST_WORK = 2_000
+"""Times the yardstick's work that a thousand rollouts may take in an interval, on any machine: a core that is
+quiet does 18,000. Between 600 and 1,200 are seen, as what slows both does not slow them quite alike.
+"""
+QUIET = 1.2
+"""How much slower than in its best quarter the yardstick may be where nobody else is said to compute."""
+
+
 class Yardstick:
     """The same little work again and again: how slow this core is made by others at the moment."""
 
@@ -101,18 +110,30 @@ class Yardstick:
             self.times.append(time.thread_time() - begun)
             await asyncio.sleep(0.25)
 
-    def since(self, before: int) -> float:
-        """How many times as long as in a good hour the work took since so many times."""
-        return max(1.0, fmean(self.times[before:]) / quantiles(self.times, n=4)[0])
+    def slowness(self, before: int) -> float:
+        """How many times as long as at the best of times the work took since so many times."""
+        return fmean(self.times[before:]) / quantiles(self.times, n=4)[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one interval: queries a second, the share of this core, and that of one nobody else slows."""
+    """Of one interval.
+
+    Attributes:
+        queries: A second.
+        core: The share of this core, as it is.
+        work: The same as a multiple of the yardstick's work, which others slow alike.
+        quiet: Whether nobody else computes, so that the share of the core is our own doing.
+    """
 
     queries: float
-    slowed: float
     core: float
+    work: float
+    quiet: bool
+
+    def __str__(self) -> str:
+        how = "quiet" if self.quiet else "slowed by others"
+        return f"{self.queries:.1f} queries/s, {self.core:.1%} of a core ({how}), {self.work:.0f} yardsticks"
 
 
 async def one_interval(session: aiohttp.ClientSession, url: str, yardstick: Yardstick) -> Cost:
@@ -120,7 +141,8 @@ async def one_interval(session: aiohttp.ClientSession, url: str, yardstick: Yard
     await asyncio.sleep(INTERVAL)
     own = time.process_time() - spent - sum(yardstick.times[done:])
     asked = await queries(session, url) - asked
-    return Cost(asked / INTERVAL, own / INTERVAL, own / INTERVAL / yardstick.since(done))
+    quiet = yardstick.slowness(done) < QUIET and os.getloadavg()[0] < (os.cpu_count() or 1)
+    return Cost(asked / INTERVAL, own / INTERVAL, own / fmean(yardstick.times[done:]), quiet)
 
 
 async def test_a_thousand_rollouts_cost_a_tenth_of_a_core_and_five_queries_a_second(tmp_path: Path) -> None:
@@ -140,17 +162,12 @@ async def test_a_thousand_rollouts_cost_a_tenth_of_a_core_and_five_queries_a_sec
 
     percentiles = quantiles(ear.waits, n=20)
     told = f"a verdict {percentiles[9]:.1f} s after its sample, 95 % within {percentiles[18]:.1f} s"
-    print(
-        *(
-            f"\n{cost.queries:.1f} queries/s, {cost.core:.1%} of a core ({cost.slowed:.1%} here)"
-            for cost in costs
-        ),
-        told,
-        sep="; ",
-    )
+    print(*(f"\n{cost}" for cost in costs), told, sep="; ")
     assert len(ear.waits) >= ROLLOUTS * (MEASURED - 1)
     assert min(cost.queries for cost in costs) <= 5
-    assert min(cost.core for cost in costs) < 0.1
+    assert min(cost.work for cost in costs) < MOST_WORK
+    # On a machine that others slow the share of its core says nothing of us; the work still does.
+    assert min((cost.core for cost in costs if cost.quiet), default=0.0) < 0.1
 
 
 async def queries(session: aiohttp.ClientSession, url: str) -> int:
@@ -164,4 +181,4 @@ async def everybody(ear: Ear) -> None:
     async def look() -> int:
         return len(ear.boundaries)
 
-    await until(look, lambda heard: heard == ROLLOUTS, within=120, what="a verdict on every rollout")
+    await until(look, lambda heard: heard == ROLLOUTS, within=300, what="a verdict on every rollout")
