@@ -59,15 +59,15 @@ class Fate:
 
 
 def fates(mutants: Sequence[Mutant]) -> Iterator[Fate]:
-    """That of each, in their order, on two cores."""
+    """That of each, as they come, on two cores."""
     with get_context("fork").Pool(PROCESSES, maxtasksperchild=1) as pool:
-        yield from pool.imap(_searched, mutants, chunksize=1)
+        yield from pool.imap_unordered(_searched, mutants, chunksize=1)
 
 
 def tested(mutants: Sequence[Mutant]) -> Iterator[Fate]:
     """What the fast tests say of those that the search let live."""
     with get_context("fork").Pool(PROCESSES, maxtasksperchild=1) as pool:
-        yield from pool.imap(_tested, mutants, chunksize=1)
+        yield from pool.imap_unordered(_tested, mutants, chunksize=1)
 
 
 def _searched(mutant: Mutant) -> Fate:
