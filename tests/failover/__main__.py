@@ -16,14 +16,12 @@ from tqdm import tqdm
 
 from tests.cluster import network
 from tests.cluster.binaries import Binaries, Missing, ready
-from tests.failover.pair import SHORT, SHORT_SECONDS, pair
+from tests.failover.pair import SHORT, SHORT_SECONDS, STEADY, STEADY_SECONDS, pair
 from tests.failover.rounds import KINDS, one_round
 from tests.faults.ground import ground
 from tests.faults.run import Ground
 
 WRONG, CANNOT_RUN = 1, 2
-DEFAULT: Final = ("--lease-duration=15", "--lease-renew-deadline=10", "--lease-retry-period=2")
-DEFAULT_SECONDS: Final = 15.0
 IN_ORDER_SECONDS: Final = 2.0
 SPARE_SECONDS: Final = 2.0
 
@@ -42,7 +40,7 @@ def main() -> int:
 
 
 async def _run(found: Binaries, options: argparse.Namespace) -> int:
-    table = Table(options.rounds, DEFAULT_SECONDS if options.default_lease else SHORT_SECONDS)
+    table = Table(options.rounds, STEADY_SECONDS if options.default_lease else SHORT_SECONDS)
     dice = Random(options.seed)
     kinds = list(KINDS)
     turns = [kinds[number % len(kinds)] for number in range(options.rounds)]
@@ -63,7 +61,7 @@ async def _pair(
     place: Ground, turns: list[str], table: "Table", options: argparse.Namespace, dice: Random
 ) -> None:
     """All rounds of one pair of replicas, and then what its rollouts and writes tell."""
-    async with pair(place, lease=DEFAULT if options.default_lease else SHORT) as running:
+    async with pair(place, lease=STEADY if options.default_lease else SHORT) as running:
         for kind in turns:
             table.take(kind, await one_round(running, kind, dice))
         await running.settled()

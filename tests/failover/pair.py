@@ -17,7 +17,7 @@ from tests.cluster.cluster import Cluster, documents
 from tests.cluster.namespaces import fresh_namespace
 from tests.cluster.resources import Object, Resource
 from tests.cluster.tasks import begin
-from tests.cluster.waiting import NotInTime, until
+from tests.cluster.waiting import until
 from tests.failover.replica import LEADING, STANDBY, Replica
 from tests.faults.proxy import FaultProxy
 from tests.faults.run import Ground
@@ -30,9 +30,9 @@ from tests.stage.operator import ACCESS, USER
 LEASES: Final = Resource("coordination.k8s.io/v1", "leases")
 SHORT: Final = ("--lease-duration=4", "--lease-renew-deadline=2.5", "--lease-retry-period=0.5")
 SHORT_SECONDS: Final = 4.0
-STEADY: Final = ("--lease-duration=8", "--lease-renew-deadline=6", "--lease-retry-period=1")
-"""For tests that run beside many others, where a request may wait for seconds."""
-STEADY_SECONDS: Final = 8.0
+STEADY: Final = ("--lease-duration=15", "--lease-renew-deadline=10", "--lease-retry-period=2")
+"""The defaults: for tests beside many others, where a request may wait for seconds."""
+STEADY_SECONDS: Final = 15.0
 PATIENT: Final = 90.0
 
 
@@ -135,8 +135,8 @@ async def pair(ground: Ground, *, lease: tuple[str, ...] = SHORT, rolls: bool = 
                 made.rolling = begin(made.roll(), f"rollouts in {place}")
             try:
                 yield made
-            except NotInTime as late:
-                raise AssertionError(f"{late}\n{_said(replicas)}") from late
+            except AssertionError as wrong:
+                raise AssertionError(f"{wrong}\n{_said(replicas)}") from wrong
             finally:
                 if made.rolling is not None:
                     made.rolling.cancel()
