@@ -181,7 +181,8 @@ class FaultProxy:
             answer = await self._decided(exchange)
         except (aiohttp.ClientError, OSError) as error:
             raise Dropped from error
-        asked.code = answer.code
+        if request.transport is not None and not request.transport.is_closing():
+            asked.code = answer.code
         return web.Response(status=answer.code, body=answer.body, headers=answer.headers)
 
     async def _decided(self, exchange: "Passing") -> Answer:

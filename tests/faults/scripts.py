@@ -29,6 +29,8 @@ from tests.stage.operator import ACCOUNT
 STALE_SECONDS: Final = 4.0
 """How long a view is stale: longer than any back-off that a stale write would bring at first."""
 AWAY_SECONDS: Final = 3.0
+ANSWERED_SECONDS: Final = 0.05
+"""What an answer needs to get through."""
 WRITES: Final = ("apply", "patch", "delete")
 
 At = Callable[[Act], Rule]
@@ -71,10 +73,11 @@ def crash_twice(at: At, later: int) -> Fault:
 
 
 def server_away(at: At) -> Fault:
-    """The server acts, and is away for a while."""
+    """The server acts and answers, and then is away for a while."""
 
     def fault(scene: Scene) -> None:
         async def away() -> None:
+            await asyncio.sleep(ANSWERED_SECONDS)
             async with scene.proxy.down():
                 await asyncio.sleep(AWAY_SECONDS)
 

@@ -39,6 +39,15 @@ def written(kind: str, name: str = "fraud", *, changed: bool = True) -> Asked:
     return Asked(verb="apply", kind=kind, name=name, code=200, acted=200, version="7", changed=changed)
 
 
+def test_a_write_may_be_repeated_where_its_answer_was_lost() -> None:
+    first, again = written("services"), written("services", changed=False)
+
+    assert Trace([first, again]).idle() == [again]
+
+    first.code = 0
+    assert Trace([first, again]).idle() == []
+
+
 def test_a_moment_is_counted_by_what_is_written() -> None:
     trace = Trace([written("services"), written("deployments"), written("services")])
 

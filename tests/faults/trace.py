@@ -95,6 +95,19 @@ class Trace:
         """Writes that the server has acted on."""
         return [one for one in self.asked if one.write and 200 <= one.acted < 300]
 
+    def idle(self) -> list[Asked]:
+        """Writes that changed nothing, unless the answer to the one before was lost: that may be repeated."""
+        lost: set[tuple[str, str, str]] = set()
+        found = []
+        for one in self.writes:
+            key = (one.verb, one.kind, one.name)
+            if one.changed is False and key not in lost:
+                found.append(one)
+            lost.discard(key)
+            if not one.code:
+                lost.add(key)
+        return found
+
     def told(self) -> list[str]:
         """A line for each request but watches, and for each event that something was done to."""
         return [
