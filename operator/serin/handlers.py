@@ -52,9 +52,7 @@ class Watches:
         log_in(self._registry, login)
         on_stop(self._registry, ended)
         self._informers = [
-            _informer(kind, namespace, store, queue)
-            for kind in kinds
-            for namespace in _places(namespaces)
+            _informer(kind, namespace, store, queue) for kind in kinds for namespace in _places(namespaces)
         ]
 
     async def run(self) -> None:
