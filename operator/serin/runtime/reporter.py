@@ -24,8 +24,9 @@ from serin.domain.urgency import Urgency, urgency
 logger = logging.getLogger(__name__)
 
 COUNTS_EVERY: Final = timedelta(seconds=10)
+"""How often numbers alone are worth a write of the status."""
 WORDS_EVERY: Final = timedelta(seconds=60)
-"""How often numbers and sentences alone are worth a write of the status."""
+"""How long a difference in sentences, or in what a rollout moves, may last before it is worth one."""
 
 
 class Kube(Protocol):
@@ -65,6 +66,7 @@ class Reporter:
         self._recorder = recorder
         self._clock = clock
         self._written_at: dict[Key, datetime] = {}
+        self._differs_since: dict[Key, datetime] = {}
         self.ended: Counter[tuple[str, str]] = Counter()
         """Attempts that ended since the start, by result and reason."""
 
@@ -82,6 +84,7 @@ class Reporter:
         )
         self._store.remember(KIND, answer)
         self._written_at[key] = self._clock()
+        self._differs_since.pop(key, None)
         if before.phase != after.phase:
             logger.info(
                 "phase changed", extra={"key": str(key), "phase": after.phase, "reason": after.message}
@@ -95,14 +98,18 @@ class Reporter:
         """How long the difference between two statuses may still wait; None where there is none."""
         needed = urgency(before, after)
         if needed is Urgency.NONE:
+            self._differs_since.pop(key, None)
             return None
         if needed is Urgency.TRANSITION:
             return timedelta(0)
-        every = COUNTS_EVERY if needed is Urgency.COUNTS else WORDS_EVERY
+        if needed is Urgency.WORDS:
+            # Most are soon carried by a transition, however long ago the last one was.
+            seen = self._differs_since.setdefault(key, self._clock())
+            return max(seen + WORDS_EVERY - self._clock(), timedelta(0))
         # After a start nobody knows when the last write was: many keys start at once, so all of them wait
         # (I8).
         since = self._written_at.setdefault(key, self._clock())
-        return max(since + every - self._clock(), timedelta(0))
+        return max(since + COUNTS_EVERY - self._clock(), timedelta(0))
 
     async def refuse(self, key: Key, model: Mapping[str, Any], row: Standing) -> None:
         """Say of a spec that it cannot be followed, where no decision could be made or carried out."""
@@ -121,6 +128,7 @@ class Reporter:
     def forget(self, key: Key) -> None:
         """The ModelDeployment is gone."""
         self._written_at.pop(key, None)
+        self._differs_since.pop(key, None)
 
 
 def status_of_model(model: Mapping[str, Any]) -> Status:
