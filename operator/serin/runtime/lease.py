@@ -3,7 +3,8 @@
 After client-go's, with four differences. The clock goes on while the machine sleeps. A renewal counts from
 when its request was begun, not from its answer. Who waits watches the Lease in place of asking for it, so
 that a handover takes milliseconds. And a Lease that is missing, or whose holder was wiped, may have a leader
-all the same: only one that its holder gave back is taken at once.
+all the same: who makes it anew holds it for its whole duration before acting, and by then any other has seen
+that it is another's. Only one that its holder gave back is a leave to act at once.
 """
 
 import asyncio
@@ -72,10 +73,15 @@ class Lease:
         self.trouble: str | None = None
         self._sight: Sight | None = None
         self._renewed = -math.inf
+        self._acts_from = -math.inf
 
     @property
     def leading(self) -> bool:
         """Whether this replica may act at this moment."""
+        return self._acts_from <= self._clock() and self._holds
+
+    @property
+    def _holds(self) -> bool:
         return self._clock() < self._renewed + self._times.renew_deadline
 
     @property
@@ -87,10 +93,10 @@ class Lease:
         """How long a write that leaves now may be under way, so that it ends before another may lead."""
         left = self._renewed + self._times.renew_deadline - self._clock()
         spare = self._times.duration - self._times.renew_deadline
-        return left + WRITES_SHARE * spare if left > 0 else 0.0
+        return left + WRITES_SHARE * spare if self.leading and left > 0 else 0.0
 
     async def won(self) -> None:
-        """Wait until this replica holds it."""
+        """Wait until this replica holds it and may act."""
         while True:
             try:
                 if self._sight is None:
@@ -98,7 +104,12 @@ class Lease:
                 elif (left := self._left(self._sight)) > 0:
                     await self._follow(self._sight, left)
                 elif await self._take(self._sight):
+                    while not self.leading:
+                        await self._renewed_again()
+                    logger.info("leading", extra={"identity": self.identity})
                     return
+            except LeaseLost:
+                self._sight, self._renewed = None, -math.inf
             except (KubeError, TimeoutError) as error:
                 self._worry(str(error) or "no answer in time")
                 # What was seen stays: who cannot be reached does not age slower for it.
@@ -111,18 +122,7 @@ class Lease:
             LeaseLost: Somebody else holds it, or it could not be renewed in time.
         """
         while True:
-            await asyncio.sleep(self._renewed + self._times.retry_period - self._clock())
-            if not self.leading:
-                raise LeaseLost(f"paused for longer than {self._times.renew_deadline:g} s")
-            deadline = self._renewed + self._times.renew_deadline
-            try:
-                async with asyncio.timeout(deadline - self._clock()):
-                    await self._renew()
-            except TimeoutError:
-                why = self.trouble or "no answer in time"
-                raise LeaseLost(
-                    f"not renewed for {self._times.renew_deadline:g} s, so another replica may act: {why}"
-                ) from None
+            await self._renewed_again()
 
     async def given_back(self) -> None:
         """Let another take it at once. To be called only when none of our writes is under way any more."""
@@ -137,6 +137,21 @@ class Lease:
         else:
             logger.info("lease given back", extra={"identity": self.identity})
 
+    async def _renewed_again(self) -> None:
+        """Wait for the time of the next renewal, and renew it."""
+        await asyncio.sleep(self._renewed + self._times.retry_period - self._clock())
+        if not self._holds:
+            raise LeaseLost(f"paused for longer than {self._times.renew_deadline:g} s")
+        deadline = self._renewed + self._times.renew_deadline
+        try:
+            async with asyncio.timeout(deadline - self._clock()):
+                await self._renew()
+        except TimeoutError:
+            why = self.trouble or "no answer in time"
+            raise LeaseLost(
+                f"not renewed for {self._times.renew_deadline:g} s, so another replica may act: {why}"
+            ) from None
+
     async def _give_back(self) -> None:
         while True:
             known = self._sight.lease if self._sight else None
@@ -148,9 +163,12 @@ class Lease:
                 return
 
     def _left(self, sight: Sight) -> float:
-        """Seconds until nobody can lead any more who led at that sight."""
+        """Seconds until it may be taken."""
         if sight.given_back or sight.holder == self.identity:  # ours, by a write whose answer was lost
             return 0.0
+        if not sight.holder:
+            # Time for its leader, if there is one, to make it again and stay what it is.
+            return sight.since + 2 * self._times.retry_period - self._clock()
         return sight.since + max(self._times.duration, sight.seconds) - self._clock()
 
     async def _look(self) -> None:
@@ -184,6 +202,11 @@ class Lease:
 
     async def _take(self, sight: Sight) -> bool:
         began = self._clock()
+        if not sight.holder and not sight.given_back:
+            # There may be a leader all the same: what is seen by looks now and then proves nothing.
+            self._acts_from = began + self._times.duration
+        elif sight.holder != self.identity:
+            self._acts_from = -math.inf
         try:
             async with asyncio.timeout(self._times.renew_deadline):
                 await self._write(sight)
@@ -191,10 +214,7 @@ class Lease:
             self._sight = None  # somebody was faster, or what was seen is old
             return False
         self._renewed = began
-        if not self.leading:
-            return False
-        logger.info("leading", extra={"identity": self.identity, "before": sight.holder or None})
-        return True
+        return self._holds
 
     async def _renew(self) -> None:
         while True:
@@ -205,7 +225,6 @@ class Lease:
             except Conflict:
                 await self._still_ours()
             except NotFound:
-                # Deleted by somebody. Nobody else makes it anew before our time is over: they wait for that.
                 self._see(None)
             except (KubeError, TimeoutError) as error:
                 self._worry(str(error) or "no answer in time")
@@ -226,6 +245,10 @@ class Lease:
 
     async def _write(self, sight: Sight | None) -> None:
         known = sight.lease if sight else None
+        if known is None and not self.leading:
+            # It was away, and perhaps another's: the wait begins anew. Who leads makes it again and goes on:
+            # nobody else acts before our time is over.
+            self._acts_from = self._clock() + self._times.duration
         body = held(known, by=self.identity, seconds=self._times.duration, now=_now())
         self._see(await (self._leases.replace(body) if known else self._leases.create(body)))
 
