@@ -9,13 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 from random import Random
-from typing import Final, NamedTuple
+from typing import Final
 
-from tests.faults import scripts
+from tests.faults import scripts, views
 from tests.faults.acts import (
     Act,
     EventAct,
-    Rule,
     cut,
     deadened,
     dropped_after,
@@ -30,6 +29,7 @@ from tests.faults.acts import (
     truncated,
     twice,
 )
+from tests.faults.moments import Moment, moments
 from tests.faults.run import NAME, Fault, Scene
 from tests.faults.trace import Shown, Trace
 from tests.faults.workloads import SHORT_LIVED, Workload, canary
@@ -69,21 +69,6 @@ ALONE: Final = frozenset({"killed"})
 """Kinds of plans that nobody else must meet."""
 STATES: Final = ("Stepping", "Promoting", "Baking", "RollingBack")
 """Moments after which a stale view hurts most: traffic has just been moved, or is about to be."""
-
-
-class Moment(NamedTuple):
-    """The nth write of a kind to an object."""
-
-    verb: str
-    kind: str
-    name: str
-    nth: int
-
-    def __str__(self) -> str:
-        return f"{self.verb}-{self.kind.replace('/', '.')}-{self.name}-{self.nth}"
-
-    def rule(self, act: Act, *, times: int = 1) -> Rule:
-        return Rule(verb=self.verb, kind=self.kind, name=self.name, nth=self.nth, times=times, act=act)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,18 +139,6 @@ def chosen(plans: Iterable[Plan], number: int, *, seed: int = 0) -> list[Plan]:
         dice.shuffle(group)
     mixed = chain.from_iterable(zip_longest(*by_kind.values()))
     return [plan for plan in mixed if plan is not None][:number]
-
-
-def moments(trace: Trace) -> list[tuple[Moment, bool]]:
-    """Every write of a trace, and whether it changed anything."""
-    count: Counter[tuple[str, str, str]] = Counter()
-    found = []
-    for one in trace.asked:
-        if not one.write:
-            continue
-        count[key := (one.verb, one.kind, one.name)] += 1
-        found.append((Moment(*key, count[key]), 200 <= one.acted < 300 and one.changed is not False))
-    return found
 
 
 def _at_writes(
@@ -239,7 +212,7 @@ def _unseen(made: Made, workload: Workload, router: str, trace: Trace) -> Iterat
             place=f"{one.type.lower()}-{one.kind}-{key[2]}-{count[key]}",
             workload=workload,
             router=router,
-            fault=scripts.unseen(key, count[key]),
+            fault=views.unseen(key, count[key]),
         )
 
 
@@ -260,7 +233,7 @@ def _stale(workload: Workload, router: str, trace: Trace) -> Iterator[Plan]:
                     place=f"{state}-frozen-{kind}",
                     workload=workload,
                     router=router,
-                    fault=scripts.frozen_after(state, kind),
+                    fault=views.frozen_after(state, kind),
                 )
         for past in (1, 4):
             yield Plan(
@@ -268,7 +241,7 @@ def _stale(workload: Workload, router: str, trace: Trace) -> Iterator[Plan]:
                 place=f"{state}-restarted-{past}-writes-ago",
                 workload=workload,
                 router=router,
-                fault=scripts.past_after(state, past),
+                fault=views.past_after(state, past),
             )
 
 
@@ -280,10 +253,10 @@ def _in_watches(made: Made, workload: Workload, router: str, trace: Trace) -> It
             made.pruned["the watch shows nothing that could be lost"] += 1
             continue
         for what, act in IN_A_WATCH.items():
-            rule = scripts.event(kind=kind, nth=len(events) // 2, act=act)
+            rule = views.event(kind=kind, nth=len(events) // 2, act=act)
             yield Plan(kind="watches", place=f"{kind}-{what}", workload=workload, router=router, fault=rule)
         if any(one.type == "DELETED" for one in events):
-            for what, fault in scripts.GAPS.items():
+            for what, fault in views.GAPS.items():
                 yield Plan(
                     kind="watches",
                     place=f"{kind}-{what}",
@@ -299,13 +272,13 @@ def _stalled(workload: Workload, router: str, trace: Trace) -> Iterator[Plan]:
         return
     for kind in WATCHED:
         if events := [one for one in trace.shown if one.kind == kind]:
-            fault = scripts.event(kind=kind, nth=max(1, len(events) // 2), act=deadened)
+            fault = views.event(kind=kind, nth=max(1, len(events) // 2), act=deadened)
             yield Plan(kind="stalled", place=kind, workload=workload, router=router, fault=fault)
 
 
 def _hidden(workload: Workload, router: str) -> Iterator[Plan]:
     """What is hidden of workloads in which something short happens: as if it had not."""
-    for place, (fault, like) in scripts.HIDDEN[workload.__name__].items():
+    for place, (fault, like) in views.HIDDEN[workload.__name__].items():
         yield Plan(kind="S2", place=place, workload=workload, router=router, fault=fault, like=(like, router))
 
 

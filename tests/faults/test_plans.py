@@ -6,7 +6,8 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.gateway import Gateway
 from tests.faults.acts import refused
 from tests.faults.ground import References, prepared, run_all
-from tests.faults.plans import Moment, Plan, chosen, made_from, moments
+from tests.faults.moments import Moment, moments
+from tests.faults.plans import Plan, chosen, made_from
 from tests.faults.run import Ran
 from tests.faults.trace import Asked, Trace
 from tests.faults.workloads import canary, create, there_and_back
