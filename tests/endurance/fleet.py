@@ -23,6 +23,7 @@ from tests.stage.model import Model, condition, spec
 T = TypeVar("T")
 REPLICAS: Final = 2
 PROBES_SECONDS: Final = 2
+PROBE_TIMEOUT: Final = 10
 EASY: Final = {"maxIncreasePoints": "10", "minRequests": 30}
 """What must be shown for a promotion: 30 good requests or so, that few users get to in half a minute."""
 BEHAVIOURS: Final[dict[Wish, dict[str, Any]]] = {
@@ -175,8 +176,10 @@ def version_spec(version: str, **behaviour: Any) -> Object:
     wanted = spec(version, replicas=REPLICAS, steps={20: 1, 60: 1}, bake=6, drain=6, warm_up=2, **behaviour)
     wanted["analysis"] |= {"promote": dict(EASY)}
     (container,) = wanted["template"]["spec"]["containers"]
-    for probe in ("startupProbe", "readinessProbe"):
-        container[probe] = {"periodSeconds": PROBES_SECONDS if probe == "readinessProbe" else 1}
+    # Patient: a machine that stands still for a moment is no fault of a pod.
+    patient = {"timeoutSeconds": PROBE_TIMEOUT, "failureThreshold": 3}
+    container["startupProbe"] = {"periodSeconds": 1, "timeoutSeconds": PROBE_TIMEOUT}
+    container["readinessProbe"] = {"periodSeconds": PROBES_SECONDS, **patient}
     return wanted
 
 

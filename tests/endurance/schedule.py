@@ -70,7 +70,7 @@ SPELLS: Final[dict[Fault, Spell]] = {
     Fault.CONTAINER_KILLED: Spell(15),
     Fault.REVISION_KILLED: Spell(4),
     Fault.POD_DELETED: Spell(10),
-    Fault.READINESS_LOST: Spell(10, 2, 10),
+    Fault.READINESS_LOST: Spell(10, 4, 20),
     Fault.ROUTE_EDITED: Spell(5),
     Fault.SERVICE_EDITED: Spell(4),
     Fault.DEPLOYMENT_SCALED: Spell(6),
