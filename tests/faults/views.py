@@ -111,17 +111,26 @@ def gap_at_return(kind: str) -> Fault:
     """The watch breaks, and is told 410 when it returns."""
 
     def fault(scene: Scene) -> None:
-        scene.proxy.lay(EventRule(type="DELETED", kind=kind, act=_cut_then(scene, kind)))
+        async def act(*given: Any) -> list[bytes]:
+            scene.proxy.lay(Rule(verb="watch", kind=kind, act=refused(410)))
+            return await cut(*given)
+
+        scene.proxy.lay(EventRule(type="DELETED", kind=kind, act=act))
 
     return fault
 
 
-def _cut_then(scene: Scene, kind: str) -> EventAct:
-    async def act(*given: Any) -> list[bytes]:
-        scene.proxy.lay(Rule(verb="watch", kind=kind, act=refused(410)))
-        return await cut(*given)
+def gap_in_list(kind: str) -> Fault:
+    """The watch has to begin anew, and even the list is told 410, as one in parts that took too long."""
 
-    return act
+    def fault(scene: Scene) -> None:
+        async def act(*given: Any) -> list[bytes]:
+            scene.proxy.lay(Rule(verb="list", kind=kind, act=refused(410)))
+            return await expired(*given)
+
+        scene.proxy.lay(EventRule(type="DELETED", kind=kind, act=act))
+
+    return fault
 
 
 def deletion_hidden(kind: str) -> Fault:
@@ -141,6 +150,7 @@ def event_of(type_: str, kind: str, act: EventAct) -> Fault:
 GAPS: Final[Mapping[str, Callable[[str], Fault]]] = {
     "deletion-lost-410": gap_in_stream,
     "deletion-lost-status-410": gap_at_return,
+    "deletion-lost-list-410": gap_in_list,
     "deletion-hidden": deletion_hidden,
 }
 
