@@ -106,7 +106,7 @@ class Operator:
         self._guarding = Guarding(changed=self._queue.add_after, now=time.time)
         self._webhooks = Webhooks(changed=self._queue.add_after)
         self._workers = self._staffed()
-        self._synced = False
+        self._synced, self._acts = False, False
         self._parts = Parts()
         self._sweeper = Sweeper(
             self._kube,
@@ -187,7 +187,7 @@ class Operator:
         health.role = lambda: "leading" if self._leads() else f"standby, {lease and lease.holder} leads"
 
     def _leads(self) -> bool:
-        return self._synced and (self._lease is None or self._lease.leading)
+        return self._acts and (self._lease is None or self._lease.leading)
 
     async def _lead(self, opened: AsyncExitStack) -> None:
         """Once all that exists has been seen, act on it, as soon as no other replica does."""
@@ -197,6 +197,7 @@ class Operator:
         if self._lease:
             await self._lease.won()
             self._parts.spawn(self._lease.kept(), LEASE)
+        self._acts = True
         await self._connect(opened)
         self._parts.spawn(self._recorder.run(), "events")
         self._parts.spawn(missing_kinds(self._kube, self._store, self._kinds), "missing kinds")
