@@ -68,6 +68,18 @@ def ending_of(history: Iterable[Seen], namespace: str) -> Ending:
     )
 
 
+def going(history: Iterable[Seen]) -> set[str]:
+    """The uids of objects that are on their way out."""
+    found: set[str] = set()
+    for seen in history:
+        meta = seen.object["metadata"]
+        if seen.deleted:
+            found.discard(meta["uid"])
+        elif "deletionTimestamp" in meta:
+            found.add(meta["uid"])
+    return found
+
+
 def differences(found: Ending, wanted: Ending) -> list[str]:
     """What differs, in words; empty if nothing."""
     told: list[str] = []

@@ -15,7 +15,7 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.kubeconfig import Access
 from tests.cluster.namespaces import fresh_namespace
 from tests.cluster.waiting import NotInTime, until
-from tests.faults.ending import Ending, differences, ending_of
+from tests.faults.ending import Ending, differences, ending_of, going
 from tests.faults.kept import Kept
 from tests.faults.patient import PatientApi
 from tests.faults.pods import Pods
@@ -146,7 +146,7 @@ async def _played(scene: Scene, workload: Workload, watcher: Watcher, wanted: En
 
 
 async def _quiet(watcher: Watcher) -> None:
-    """Wait until nothing has happened for a while."""
+    """Wait until nothing has happened for a while, and no pod is on its way out."""
     clock = asyncio.get_running_loop().time
     seen, since = 0, clock()
 
@@ -154,7 +154,7 @@ async def _quiet(watcher: Watcher) -> None:
         nonlocal seen, since
         if (count := len(watcher.history)) != seen:
             seen, since = count, clock()
-        return clock() - since
+        return 0.0 if going(watcher.history) else clock() - since
 
     await until(rest, lambda rested: rested >= QUIET_SECONDS, what="the end of all writes")
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tests.cluster.resources import DEPLOYMENTS, Object
+from tests.cluster.resources import DEPLOYMENTS, PODS, Object
 from tests.cluster.waiting import until
 from tests.faults.pods import CRASHING, NODE, Pods
 from tests.invariants.watcher import MODEL_DEPLOYMENTS
@@ -168,7 +168,8 @@ async def _gone(stage: Stage) -> None:
     await model.api.delete(MODEL_DEPLOYMENTS, model.name, model.namespace)
 
     async def children() -> list[Object]:
-        return await model.api.list(DEPLOYMENTS, model.namespace)
+        kinds = (DEPLOYMENTS, PODS)
+        return [one for kind in kinds for one in await model.api.list(kind, model.namespace)]
 
     await until(children, lambda found: not found, within=PATIENT, what="the end of all pods")
 
