@@ -125,7 +125,9 @@ def settings_for() -> kopf.OperatorSettings:
     # A connection without even a bookmark, which comes each minute, is given up, and the watch goes on over
     # another where it was: so long is a dead one believed (design 8).
     settings.watching.inactivity_timeout = 70
-    settings.watching.chunk_size = 500
+    settings.watching.chunk_size = 100
+    # For so long it holds what an object was, as it came: after a start, of all objects.
+    settings.queueing.idle_timeout = 0.5
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 5
     settings.queueing.exit_timeout = 0.5

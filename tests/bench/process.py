@@ -21,6 +21,8 @@ from tests.cluster.processes import Program, answers
 from tests.stage.operator import ACCESS, ACCOUNT
 
 TICKS: Final = os.sysconf("SC_CLK_TCK")
+SELDOM: Final = ("--sweep-interval=86400",)
+"""Its lists of names, once in ten minutes otherwise, would be counted for what they happen to fall into."""
 REST_SECONDS: Final = 3.0
 REST_CPU: Final = 0.05
 """Below this share of a core a process does nothing for objects."""
@@ -49,7 +51,7 @@ class Operator:
         port = free_port()
         self._address = f"http://{GATEWAY}:{port}"
         pages = [f"--host={GATEWAY}", f"--http-port={port}"]
-        command = [sys.executable, "-m", "serin", "run", *pages, *self._arguments]
+        command = [sys.executable, "-m", "serin", "run", *pages, *SELDOM, *self._arguments]
         program = self._cluster.program("serin", command, kubeconfig=self._account)
         self._program = await program.until(answers(f"{self._address}/readyz")).__aenter__()
 

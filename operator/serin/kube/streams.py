@@ -19,8 +19,8 @@ from serin.kube.access import Login, proxied
 from serin.kube.errors import Request, refusal, unanswered
 from serin.kube.kinds import KINDS
 
-PAGE: Final = 250
-"""Objects of one page: a megabyte or two at once, however many there are."""
+PAGE: Final = 100
+"""Objects of one page: some megabytes at once, however many there are."""
 CONNECT_SECONDS: Final = 5.0
 LIST_SECONDS: Final = 60.0
 SILENT_SECONDS: Final = 70.0

@@ -102,15 +102,19 @@ class Informer:
     async def _list(self, server: Server) -> str:
         """Show all there is; the version to watch from."""
         existing: set[str] = set()
-        page = Page("", (), "")
-        while not page.version or page.rest:
-            page = await server.page(self._kind, self._namespace, after=page.rest)
-            self._moved = self._clock()
-            for obj in page.objects:
-                existing.add(obj["metadata"]["uid"])
-                self._shown({"type": "ADDED", "object": obj})
-        self._drop_all_but(existing, at=int(page.version))
-        return page.version
+        version = rest = ""
+        while not version or rest:
+            version, rest = self._show(await server.page(self._kind, self._namespace, after=rest), existing)
+        self._drop_all_but(existing, at=int(version))
+        return version
+
+    def _show(self, page: Page, existing: set[str]) -> tuple[str, str]:
+        """Show a page, and let go of it before the next one comes: all kinds are listed at once."""
+        self._moved = self._clock()
+        for obj in page.objects:
+            existing.add(obj["metadata"]["uid"])
+            self._shown({"type": "ADDED", "object": obj})
+        return page.version, page.rest
 
     def _drop_all_but(self, existing: set[str], *, at: int) -> None:
         """Forget what is gone; what was written after the list was made is not on it and there all the
