@@ -79,6 +79,7 @@ def past_after(state: str, writes: int) -> Fault:
             proxy.thaw()
 
         async def fall_back() -> None:
+            scene.misled = True
             known = [int(one.version) for one in proxy.trace.writes if one.version]
             proxy.freeze(*WATCHED_BY_ALL)
             proxy.lay(Rule(verb="list", times=None, act=listed_at(known[-1 - writes])))
