@@ -11,7 +11,7 @@ from tests.cluster.binaries import Missing
 from tests.cluster.cluster import Cluster
 
 COUNT = 20
-PLAN = Plan(count=COUNT, idle_seconds=5, accepted=True, arguments=(), patience=120)
+PLAN = Plan(count=COUNT, idle_seconds=5, accepted=True, arguments=(), patience=300)
 
 
 async def test_many_models_at_once_cost_what_one_does_so_many_times(cluster: Cluster) -> None:
@@ -24,14 +24,16 @@ async def test_many_models_at_once_cost_what_one_does_so_many_times(cluster: Clu
 
     found = {one.name: one async for one in measured(cluster.binaries, simulator, PLAN)}
 
-    assert _requests(found["create"]) == (7 * COUNT, 0)
-    assert _requests(found["canary"]) == (16 * COUNT, 0)
+    _costs(found["create"], 7 * COUNT)
+    _costs(found["canary"], 16 * COUNT)
     assert found["canary"].events <= 5 * COUNT
-    assert _requests(found["idle"]) == (0, 0)
+    assert (found["idle"].writes, found["idle"].reads) == (0, 0)
     assert found["restart"].writes == found["restart"].events == 0
     assert found["delete"].writes == 0
 
 
-def _requests(figures: Figures) -> tuple[int, int]:
-    """Writes that changed something, and reads."""
-    return figures.writes, figures.reads
+def _costs(figures: Figures, writes: int) -> None:
+    """So many writes and no reads; on a machine that takes minutes, one more of each status for each minute."""
+    slow = int(figures.arriving_seconds // 60)
+    assert writes <= figures.writes <= writes + slow * COUNT
+    assert figures.reads == 0
