@@ -33,7 +33,7 @@ async def test_many_models_at_once_cost_what_one_does_so_many_times(cluster: Clu
 
 
 def _costs(figures: Figures, writes: int) -> None:
-    """So many writes and no reads; on a machine that takes minutes, one more of each status for each minute."""
+    """So many writes and no reads; on a machine that takes minutes, each may cost one more of the status."""
     slow = int(figures.arriving_seconds // 60)
     assert writes <= figures.writes <= writes + slow * COUNT
     assert figures.reads == 0
