@@ -65,6 +65,8 @@ def _needed(options: argparse.Namespace) -> set[str]:
 def _chosen(made: Made, options: argparse.Namespace) -> list[Plan]:
     if options.only:
         named = [plan for plan in made.plans if plan.name in options.only]
+        for name in set(options.only) - {plan.name for plan in named}:
+            print(f"there is no plan {name}; --workload NAME --list says which there are", file=sys.stderr)
         repeat: int = options.repeat
         return named * repeat
     kinds = set(options.kind)

@@ -19,7 +19,7 @@ from tests.faults.ending import Ending, differences
 from tests.faults.patient import PatientApi
 from tests.faults.plans import ALONE, Plan, title
 from tests.faults.pods import Pods
-from tests.faults.run import Ground, Ran, run
+from tests.faults.run import Ground, Ran, broken, run
 from tests.faults.trace import Trace
 from tests.faults.workloads import Workload
 from tests.stage.operator import ACCESS, ACCOUNT
@@ -88,13 +88,11 @@ async def run_all(
 
     async def lane() -> None:
         for plan in waiting:
-            ran = await run(
-                place,
-                plan.workload,
-                plan.router,
-                fault=plan.fault,
-                wanted=endings[plan.reference],
-            )
+            wanted = endings[plan.reference]
+            try:
+                ran = await run(place, plan.workload, plan.router, fault=plan.fault, wanted=wanted)
+            except Exception as error:  # one plan that breaks must not take the others with it
+                ran = broken(error)
             told(plan, ran)
 
     await asyncio.gather(*(lane() for _ in range(width)))

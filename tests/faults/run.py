@@ -6,6 +6,7 @@ held against the ending of the runs without.
 
 import asyncio
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
@@ -82,6 +83,18 @@ class Ran:
     seconds: float
     restarts: int
     story: list[str]
+
+
+def broken(error: Exception) -> Ran:
+    """What is told of a run that the harness could not bring to an end."""
+    return Ran(
+        ending=Ending({}, {}, {}, {}),
+        trace=Trace(),
+        wrong=[f"the run itself broke: {error!r}", *traceback.format_exception(error)],
+        seconds=0.0,
+        restarts=0,
+        story=[],
+    )
 
 
 async def run(

@@ -189,6 +189,7 @@ WORKLOADS: Final[tuple[tuple[Workload, str], ...]] = (
     (deleted, "GatewayAPI"),
     (recreated, "GatewayAPI"),
     (bereft, "GatewayAPI"),
+    (create, "Replicas"),
     (canary, "Replicas"),
     (crashing, "Replicas"),
     (there_and_back, "Replicas"),
