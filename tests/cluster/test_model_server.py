@@ -161,7 +161,7 @@ def logged(folder: Path) -> tuple[str, list[str]]:
     ("ailment", "seen"),
     [
         ("renamed", {"http_server_requests_total": "20.0"}),
-        ("retyped", {"rest_server_requests_total": "3"}),
+        ("retyped", {"rest_server_requests_total": "999980"}),
         ("nan", {"rest_server_requests_total": "NaN"}),
     ],
 )

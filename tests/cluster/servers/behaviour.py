@@ -18,7 +18,7 @@ class Ailment(StrEnum):
     RENAMED = "renamed"
     """The counters have other names, as after an upgrade of the server."""
     RETYPED = "retyped"
-    """The counters of requests are gauges that rise and fall."""
+    """The counters of requests are gauges that count down: one that rises by chance looks like a counter."""
     NAN = "nan"
     """The counters of requests are not a number."""
     CROWDED = "crowded"

@@ -115,20 +115,17 @@ def _crowded(text: bytes) -> bytes:
 
 
 def _retyped(text: bytes) -> bytes:
-    """Gauges of the last few requests."""
+    """Gauges of the requests that are left of a million."""
     return COUNTED.sub(
-        lambda found: b"%s %d" % (found[1], float(found[2]) % 17),
-        text.replace(b"requests_total counter", b"requests_total gauge"),
+        lambda found: b"%s %d" % (found[1], 1_000_000 - float(found[2])),
+        text.replace(b"total counter", b"total gauge"),
     )
 
 
 AILING: Final[dict[Ailment, Callable[[bytes], bytes]]] = {
     Ailment.NONE: lambda text: text,
     Ailment.RENAMED: lambda text: text.replace(b"rest_server_", b"http_server_"),
-    Ailment.RETYPED: lambda text: COUNTED.sub(
-        lambda found: b"%s %d" % (found[1], float(found[2]) % 17),
-        text.replace(b"total counter", b"total gauge"),
-    ),
+    Ailment.RETYPED: _retyped,
     Ailment.NAN: lambda text: COUNTED.sub(rb"\1 NaN", text),
     Ailment.CROWDED: _crowded,
 }
