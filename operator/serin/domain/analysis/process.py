@@ -34,7 +34,8 @@ def log_sum(logs: Amount, rest: float = 0.0) -> Amount:
         highest = float(np.maximum.reduce(logs))
         if rest > 0:
             highest = max(highest, log(rest))
-        return highest + log(float(np.add.reduce(np.exp(logs - highest))) + rest * exp(-highest))
+        total = float(np.add.reduce(np.exp(logs - highest)))
+        return highest + log(total + rest * exp(-highest) if rest > 0 else total)
     top = logs.max(axis=-1)
     if rest > 0:
         top = np.maximum(top, log(rest))
