@@ -55,7 +55,7 @@ class Behaviour:
     ready: bool = True
     """False takes readiness away; inferences go on being answered, as a server that is told to drain does."""
     flapping: bool = False
-    """Readiness comes and goes, each for half a second."""
+    """Readiness comes and goes, for some seconds each."""
     crash_after_seconds: float = 0.0
     """The process exits with code 3 this long after its start; 0 for never."""
     crash_every: int = 0

@@ -29,7 +29,8 @@ from tests.cluster.servers.tokens import Tokens, send
 KEPT_ALIVE_SECONDS = 5.0
 """As uvicorn, and so MLServer: an idle connection is closed after this."""
 SCORE_BETA = 5.0
-FLAP_SECONDS = 0.5
+FLAP_SECONDS, UNREADY_SECONDS = 8.0, 5.0
+"""Slower than any probe: of readiness that turns at its pace a probe may see one side alone."""
 
 
 @dataclass(slots=True)
@@ -250,7 +251,7 @@ class ModelServer:
     @property
     def _ready(self) -> bool:
         now = self._behaviour
-        flapped = now.flapping and self._age % 1.0 < FLAP_SECONDS
+        flapped = now.flapping and self._age % FLAP_SECONDS < UNREADY_SECONDS
         return now.ready and (self._loaded or now.early) and not flapped
 
 
