@@ -247,6 +247,26 @@ async def test_a_name_that_is_taken_is_left_alone_and_an_abort_leads_out() -> No
     assert story.replicas() == {stable: 3}
 
 
+async def test_after_one_name_was_freed_the_next_that_is_taken_is_told() -> None:
+    story = await served(OLD)
+    story.cluster.submit("fraud", NEW)
+    story.cluster.denied.update({"Service", "Deployment"})
+    await story.look()
+    taken = str(story.status["canary"]["revision"])
+    story.cluster.denied.clear()
+    theirs = {"metadata": {"name": taken, "namespace": NAMESPACE, "uid": "theirs", "labels": {}}, "spec": {}}
+    for kind in ("Service", "Deployment"):
+        story.cluster.show(kind, taken, theirs)
+
+    await story.look()
+    assert f"Service {taken} exists" in story.status["message"]
+    del story.cluster.objects["Service", taken]
+    await story.look()
+
+    assert f"Deployment {taken} exists" in story.status["message"]
+    assert story.condition("Stalled") == ("True", "NameConflict")
+
+
 async def test_a_refused_canary_can_be_aborted_and_is_named() -> None:
     story = await stepping(OLD, NEW)
     stable = name_of(story)

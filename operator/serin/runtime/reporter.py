@@ -116,7 +116,8 @@ class Reporter:
         before, generation = status_of_model(model), model["metadata"]["generation"]
         now = self._clock().replace(microsecond=0)
         after = refused_status(before, row, generation=generation, now=now)
-        if urgency(before, after) is Urgency.TRANSITION:
+        # Who has cured one fault waits to be told of the next, though it may have the same reason.
+        if urgency(before, after) is Urgency.TRANSITION or before.message != after.message:
             await self.write(key, model, before, after)
             self.tell(model, Notice(row.reason.value, row.message, warning=True))
 
