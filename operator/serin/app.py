@@ -181,6 +181,11 @@ class Operator:
         telemetry.watch("serin_queue_depth", "Keys that wait for a worker.", lambda: len(self._queue))
         telemetry.watch("serin_models", "ModelDeployments known.", lambda: len(self._store.keys()))
         telemetry.watch("serin_leader", "1 where this replica acts, else 0.", lambda: float(self._leads()))
+        telemetry.watch(
+            "serin_watch_behind_seconds",
+            "How long the oldest write of ours has not been shown by a watch.",
+            self._store.behind,
+        )
         telemetry.listeners += [self._workers.moved, self._store.answered]
         health.faults += [self._parts.fault, self._workers.stuck, self._store.stalled, self._watching.fault]
         health.obstacles.append(self._awaited)

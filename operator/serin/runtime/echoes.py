@@ -77,6 +77,10 @@ class EchoedStore(Store):
                 return f"the watch has not shown for {late:.0f} s what was written to {awaited.place}"
         return None
 
+    def behind(self) -> float:
+        """Seconds for which the oldest of our writes has not been shown, as long as the server answered."""
+        return max([0.0, *(self._answered - awaited.since for awaited in self._awaited.values())])
+
     def _shown(self, event: Mapping[str, Any]) -> None:
         metadata = event["object"]["metadata"]
         awaited = self._awaited.get(metadata["uid"])

@@ -7,14 +7,16 @@ everyone waiting for half a second. Labels are names that Kubernetes has checked
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from serin.domain.analysis.verdict import Assessment, SignalAssessment, Verdict
 from serin.domain.names import Key
-from serin.domain.rollout.world import Reason
-from serin.domain.status import GateResult
+from serin.domain.rollout.world import REJECTING, Reason
+from serin.domain.status import GateResult, State
 
 MODEL: Final = ("namespace", "name")
+SIDE: Final = (*MODEL, "arm")
 SIGNAL: Final = (*MODEL, "signal")
 ARM: Final = (*SIGNAL, "arm")
 GUARD: Final = (*MODEL, "guard")
@@ -32,9 +34,17 @@ class Family:
 
 
 FAMILIES: Final = (
+    Family("serin_model_ready", (*MODEL, "reason"), "1 where the spec is carried out, else 0, and why."),
+    Family("serin_model_available", MODEL, "Whether the stable revision answers: 1 or 0."),
+    Family("serin_replicas", SIDE, "Pods of a revision."),
+    Family("serin_ready_replicas", SIDE, "Pods of a revision that are ready."),
+    Family("serin_rollout_state", (*MODEL, "state"), "1 for the state of now, 0 for the others."),
+    Family("serin_rollout_started_timestamp_seconds", MODEL, "When the rollout began."),
+    Family("serin_rollout_state_started_timestamp_seconds", MODEL, "When its state or step began."),
     Family("serin_canary_weight_percent", MODEL, "Percent of requests that the canary gets."),
     Family("serin_rollout_step", MODEL, "Index of the step under way, from 0."),
     Family("serin_analysis_available", MODEL, "Whether samples can be read: 1 or 0."),
+    Family("serin_analysis_obstacle", (*MODEL, "reason"), "1 for what is in the way of samples."),
     Family("serin_analysis_verdict", (*MODEL, "verdict"), "1 for the verdict of now, 0 for the others."),
     Family("serin_analysis_late_samples", MODEL, "Samples that came too late to be used in this rollout."),
     Family("serin_signal_verdict", (*SIGNAL, "verdict"), "1 for the verdict of now, 0 for the others."),
@@ -59,6 +69,8 @@ FAMILIES: Final = (
 
 Samples = dict[str, list[str]]
 """Lines by the name of their metric."""
+UNDER_WAY: Final = tuple(state for state in State if state is not State.IDLE)
+RESULTS: Final = (Reason.PROMOTED, Reason.ROLLED_BACK, Reason.SUPERSEDED, Reason.REVERTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +91,7 @@ class RolloutPage:
         """In Prometheus' text format."""
         samples: Samples = {family.name: [] for family in FAMILIES}
         for key, status in self.statuses():
+            _add_standing(samples, key, status)
             _add_rollout(samples, key, status)
         for key, word in self.words().items():
             _add_word(samples, key, word)
@@ -93,11 +106,41 @@ def _lines(samples: Samples) -> Iterator[str]:
             yield from samples[family.name]
 
 
-def _add_rollout(samples: Samples, key: Key, status: Mapping[str, Any]) -> None:
-    canary, rollout = status.get("canary"), status.get("rollout")
-    if not canary or not rollout:
-        return
+def _add_standing(samples: Samples, key: Key, status: Mapping[str, Any]) -> None:
+    """What is told of every model, whether anything happens to it or not."""
     model = _model(key)
+    for condition in status.get("conditions") or ():
+        holds = int(condition["status"] == "True")
+        if condition["type"] == "Ready":
+            _add(samples, "serin_model_ready", f'{model},reason="{condition["reason"]}"', holds)
+        elif condition["type"] == "Available":
+            _add(samples, "serin_model_available", model, holds)
+    for arm in ("stable", "canary"):
+        if side := status.get(arm):
+            labels = f'{model},arm="{arm}"'
+            _add(samples, "serin_replicas", labels, side.get("replicas", 0))
+            _add(samples, "serin_ready_replicas", labels, side.get("readyReplicas", 0))
+
+
+def _add_rollout(samples: Samples, key: Key, status: Mapping[str, Any]) -> None:
+    rollout, model = status.get("rollout"), _model(key)
+    if not rollout:
+        return
+    for state in UNDER_WAY:
+        one = f'{model},state="{state.value}"'
+        _add(samples, "serin_rollout_state", one, int(state == rollout.get("state")))
+    for name, moment in (
+        ("serin_rollout_started_timestamp_seconds", rollout.get("startedAt")),
+        ("serin_rollout_state_started_timestamp_seconds", _latest(rollout, "since", "stepStartedAt")),
+    ):
+        if moment:
+            _add(samples, name, model, datetime.fromisoformat(moment).timestamp())
+    if canary := status.get("canary"):
+        _add_canary(samples, model, canary, status)
+
+
+def _add_canary(samples: Samples, model: str, canary: Mapping[str, Any], status: Mapping[str, Any]) -> None:
+    rollout = status["rollout"]
     _add(samples, "serin_canary_weight_percent", model, canary.get("weight", 0))
     _add(samples, "serin_rollout_step", model, rollout.get("step", 0))
     for guard in (status.get("analysis") or {}).get("guards") or ():
@@ -118,6 +161,8 @@ def _add_rollout(samples: Samples, key: Key, status: Mapping[str, Any]) -> None:
 def _add_word(samples: Samples, key: Key, word: Assessment) -> None:
     model = _model(key)
     _add(samples, "serin_analysis_available", model, int(word.available))
+    if not word.available:
+        _add(samples, "serin_analysis_obstacle", f'{model},reason="{word.reason}"', 1)
     _add_verdict(samples, "serin_analysis_verdict", model, word.verdict)
     _add(samples, "serin_analysis_late_samples", model, word.late)
     for signal in word.signals:
@@ -146,13 +191,17 @@ def _add_verdict(samples: Samples, name: str, labels: str, verdict: str) -> None
 
 
 def _add_ended(samples: Samples, ended: Mapping[tuple[str, str], int]) -> None:
-    results: dict[str, int] = {}
-    for (result, reason), times in sorted(ended.items()):
+    """From 0 on: Prometheus sees no increase in a counter that begins at 1."""
+    results = dict.fromkeys(map(str, RESULTS), 0)
+    reasons = dict.fromkeys(sorted(map(str, REJECTING)), 0)
+    for (result, reason), times in ended.items():
         results[result] = results.get(result, 0) + times
         if result == Reason.ROLLED_BACK:
-            _add(samples, "serin_rollbacks_total", f'reason="{reason}"', times)
+            reasons[reason] = reasons.get(reason, 0) + times
     for result, times in results.items():
         _add(samples, "serin_rollouts_total", f'result="{result}"', times)
+    for reason, times in reasons.items():
+        _add(samples, "serin_rollbacks_total", f'reason="{reason}"', times)
 
 
 def _add(samples: Samples, name: str, labels: str, value: float) -> None:
@@ -161,3 +210,8 @@ def _add(samples: Samples, name: str, labels: str, value: float) -> None:
 
 def _model(key: Key) -> str:
     return f'namespace="{key.namespace}",name="{key.name}"'
+
+
+def _latest(rollout: Mapping[str, Any], *names: str) -> str:
+    """Of moments that are all written alike, to the second."""
+    return max(rollout.get(name) or "" for name in names)

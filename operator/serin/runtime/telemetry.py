@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib.metadata import version
 from time import perf_counter
 from typing import Any, Final, TextIO
 
@@ -43,9 +44,14 @@ class Telemetry:
         self.listeners: list[Callable[[Request, KubeError | None], None]] = []
         self._more: list[Callable[[], str]] = []
         ProcessCollector(registry=self.registry)
+        build = Gauge("serin_build_info", "1, with the version.", ["version"], registry=self.registry)
+        build.labels(version("serin")).set(1)
         self._looks = Counter(
             "serin_reconciles", "Looks at a ModelDeployment.", ["outcome"], registry=self.registry
         )
+        # From 0 on: Prometheus sees no increase in a counter that begins at 1.
+        for outcome in ("done", "failed"):
+            self._looks.labels(outcome)
         self._seconds = Histogram(
             "serin_reconcile_seconds", "Time of a look.", buckets=LOOK_BUCKETS, registry=self.registry
         )

@@ -36,6 +36,7 @@ def test_a_write_that_no_watch_shows_is_a_fault(store: EchoedStore, clock: Clock
     store.answered(ASKED, None)
 
     assert "has not shown for 46 s what was written to Deployment ml/fraud" in (store.stalled() or "")
+    assert store.behind() == LATE
 
 
 @pytest.mark.parametrize("shown", [11, 12])
@@ -46,6 +47,7 @@ def test_a_write_that_is_shown_is_none(store: EchoedStore, clock: Clock, shown: 
     store.answered(ASKED, None)
 
     assert store.stalled() is None
+    assert store.behind() == 0
 
 
 def test_a_write_that_changed_nothing_or_was_shown_before_is_none(store: EchoedStore, clock: Clock) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -12,7 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from serin.domain.analysis.verdict import Assessment, Counts, SignalAssessment, Verdict
 from serin.domain.names import Key
-from serin.runtime.gauges import FAMILIES, RolloutPage
+from serin.domain.rollout.world import REJECTING
+from serin.domain.status import State
+from serin.runtime.gauges import FAMILIES, RESULTS, UNDER_WAY, RolloutPage
 from serin.runtime.judging import Judging
 from serin.runtime.metered import QueryMeters
 from serin.runtime.telemetry import Telemetry
@@ -43,9 +46,25 @@ WORD = Assessment(
     message="",
     available=True,
 )
-STEPPING = {"canary": {"revision": "fraud-r2", "weight": 25}, "rollout": {"step": 1, "state": "Stepping"}}
+STEPPING: dict[str, Any] = {
+    "stable": {"revision": "fraud-r1", "weight": 75, "replicas": 4, "readyReplicas": 3},
+    "canary": {"revision": "fraud-r2", "weight": 25, "replicas": 1, "readyReplicas": 1},
+    "rollout": {
+        "step": 1,
+        "state": "Stepping",
+        "startedAt": "2026-11-22T10:00:00Z",
+        "since": "2026-11-22T10:01:00Z",
+        "stepStartedAt": "2026-11-22T10:05:00Z",
+    },
+    "conditions": [
+        {"type": "Ready", "status": "Unknown", "reason": "NoData"},
+        {"type": "Available", "status": "True", "reason": "EndpointsReady"},
+        {"type": "Progressing", "status": "True", "reason": "NoData"},
+    ],
+}
+TEN = datetime(2026, 11, 22, 10, tzinfo=UTC).timestamp()
 GUARDED: dict[str, Any] = {
-    "canary": STEPPING["canary"],
+    **STEPPING,
     "rollout": {
         **STEPPING["rollout"],
         "gates": [{"name": "eval", "step": "to-60", "tries": 3, "result": "Running"}],
@@ -59,6 +78,13 @@ GUARDED: dict[str, Any] = {
 }
 
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+UNTOUCHED: Series = {
+    **{("serin_rollouts_total", (("result", result),)): 0 for result in RESULTS},
+    **{("serin_rollbacks_total", (("reason", reason),)): 0 for reason in REJECTING},
+}
+"""What is told before anything has happened."""
 
 
 def page(
@@ -111,10 +137,46 @@ def test_samples_that_cannot_be_read_are_told() -> None:
     assert found[of("serin_analysis_available")] == 0
 
 
+def test_obstacle_is_told_by_its_reason_and_only_while_it_is_one() -> None:
+    blind = replace(WORD, available=False, reason="NoSamples")
+
+    assert series(page({FRAUD: blind}))[of("serin_analysis_obstacle", reason="NoSamples")] == 1
+    assert "serin_analysis_obstacle" not in page({FRAUD: WORD})
+
+
 def test_canary_shows_its_weight_and_step() -> None:
     found = series(page(statuses={FRAUD: STEPPING}))
 
-    assert found == {of("serin_canary_weight_percent"): 25, of("serin_rollout_step"): 1}
+    assert found[of("serin_canary_weight_percent")] == 25
+    assert found[of("serin_rollout_step")] == 1
+
+
+def test_rollout_shows_its_state_and_since_when() -> None:
+    found = series(page(statuses={FRAUD: STEPPING}))
+
+    told = {state: found[of("serin_rollout_state", state=state)] for state in UNDER_WAY}
+    assert {state for state, value in told.items() if value} == {State.STEPPING}
+    assert found[of("serin_rollout_started_timestamp_seconds")] == TEN
+    assert found[of("serin_rollout_state_started_timestamp_seconds")] == TEN + 300, "the step began later"
+
+
+def test_standing_is_told_of_every_model() -> None:
+    steady = {"stable": {"replicas": 4, "readyReplicas": 3}, "conditions": STEPPING["conditions"]}
+
+    assert series(page(statuses={FRAUD: steady})) == UNTOUCHED | {
+        of("serin_model_ready", reason="NoData"): 0,
+        of("serin_model_available"): 1,
+        of("serin_replicas", arm="stable"): 4,
+        of("serin_ready_replicas", arm="stable"): 3,
+    }
+
+
+def test_status_that_somebody_has_emptied_spoils_no_page() -> None:
+    emptied: list[dict[str, Any]] = [{}, {"rollout": {}}, {"rollout": {"attempt": "fraud-r2.1"}}]
+
+    told = {Key("ml", f"m{number}"): status for number, status in enumerate(emptied)}
+
+    assert series(page(statuses=told)).items() >= UNTOUCHED.items()
 
 
 def test_guards_and_gates_are_told_as_in_the_status() -> None:
@@ -131,10 +193,6 @@ def test_guards_and_gates_are_told_as_in_the_status() -> None:
     assert found[of("serin_gate_tries", gate="eval", step="to-60")] == 3
 
 
-def test_steady_model_has_no_series() -> None:
-    assert page(statuses={FRAUD: {"stable": {"weight": 100}}}) == ""
-
-
 def test_series_of_a_model_go_with_it() -> None:
     judging = Judging(changed=lambda key, seconds: None)
     shown = RolloutPage(words=judging.words, statuses=lambda: (), ended=lambda: {})
@@ -143,7 +201,7 @@ def test_series_of_a_model_go_with_it() -> None:
 
     judging.forget(FRAUD)
 
-    assert shown.text() == ""
+    assert 'name="fraud"' not in shown.text()
 
 
 def test_rollouts_are_counted_by_result_and_rollbacks_by_reason() -> None:
@@ -151,7 +209,7 @@ def test_rollouts_are_counted_by_result_and_rollbacks_by_reason() -> None:
 
     found = series(page(ended=ended))
 
-    assert found == {
+    assert found == UNTOUCHED | {
         ("serin_rollouts_total", (("result", "Promoted"),)): 3,
         ("serin_rollouts_total", (("result", "RolledBack"),)): 3,
         ("serin_rollbacks_total", (("reason", "Aborted"),)): 1,
@@ -161,7 +219,7 @@ def test_rollouts_are_counted_by_result_and_rollbacks_by_reason() -> None:
 
 def full() -> str:
     return page(
-        {FRAUD: replace(WORD, signals=(replace(ERRORS, ratio=2.0),))},
+        {FRAUD: replace(WORD, signals=(replace(ERRORS, ratio=2.0),), available=False, reason="NoSamples")},
         {FRAUD: GUARDED},
         {("Promoted", ""): 1, ("RolledBack", "Harm"): 1},
     )
