@@ -67,8 +67,10 @@ def own_namespace() -> str | None:
     return OWN_NAMESPACE.read_text().strip()
 
 
-async def configuration(kubeconfig: Path | None = None) -> Configuration:
+async def configuration(kubeconfig: Path | None = None, context: str | None = None) -> Configuration:
     """The way in: the kubeconfig given, else the pod's service account, else the user's kubeconfig.
+
+    Of a kubeconfig the context named, else its current one.
 
     Raises:
         BadAccess: It cannot be read, or does not say enough.
@@ -85,7 +87,7 @@ async def configuration(kubeconfig: Path | None = None) -> Configuration:
     path = kubeconfig or _users_kubeconfig()
     try:
         _check(path)
-        await _load(path, config)
+        await _load(path, config, context)
     except OSError as error:
         cure = "name one with --kubeconfig or KUBECONFIG"
         raise BadAccess(f"kubeconfig {path} cannot be read: {error.strerror or error}; {cure}") from error
@@ -100,11 +102,11 @@ def _check(path: Path) -> None:
     path.read_bytes()
 
 
-async def _load(path: Path, config: Configuration) -> None:
+async def _load(path: Path, config: Configuration, context: str | None) -> None:
     await load_kube_config(  # type: ignore[no-untyped-call]
-        config_file=str(path), client_configuration=config, persist_config=False
+        config_file=str(path), context=context, client_configuration=config, persist_config=False
     )
-    if token_file := _token_file(path):
+    if token_file := _token_file(path, context):
         config.refresh_api_key_hook = _rereading(token_file)
 
 
@@ -113,11 +115,11 @@ def _users_kubeconfig() -> Path:
     return Path(listed) if listed else Path.home() / ".kube" / "config"
 
 
-def _token_file(kubeconfig: Path) -> Path | None:
+def _token_file(kubeconfig: Path, named: str | None) -> Path | None:
     content: dict[str, Any] = yaml.safe_load(kubeconfig.read_text())
     contexts = {entry["name"]: entry["context"] for entry in content.get("contexts") or ()}
     users = {entry["name"]: entry["user"] for entry in content.get("users") or ()}
-    context = contexts.get(content.get("current-context"), {})
+    context = contexts.get(named or content.get("current-context"), {})
     token_file = users.get(context.get("user"), {}).get("tokenFile")
     return kubeconfig.parent / token_file if token_file else None
 

@@ -36,7 +36,7 @@ class Transport:
     """One connection pool to one API server.
 
     Args:
-        kubeconfig: Where the way in is read again when the server no longer knows the token.
+        kubeconfig, context: Where the way in is read again when the server no longer knows the token.
         told: Hears of every request's outcome.
         licence: Without it no write leaves; None for one that may always write.
         instance: Which replica this is, for the server's audit log.
@@ -47,12 +47,13 @@ class Transport:
         api: ApiClient,
         *,
         kubeconfig: Path | None = None,
+        context: str | None = None,
         told: Told | None = None,
         licence: Licence | None = None,
         instance: str = "",
     ) -> None:
         self._api = api
-        self._kubeconfig = kubeconfig
+        self._kubeconfig, self._context = kubeconfig, context
         self._told = told
         self._licence = licence
         self._api.user_agent = f"{FIELD_MANAGER}/{instance}" if instance else FIELD_MANAGER
@@ -64,17 +65,25 @@ class Transport:
         cls,
         kubeconfig: Path | None = None,
         *,
+        context: str | None = None,
         told: Told | None = None,
         licence: Licence | None = None,
         instance: str = "",
     ) -> AsyncIterator[Self]:
         """One that is closed when the block is left."""
-        config = await configuration(kubeconfig)
+        config = await configuration(kubeconfig, context)
         config.client_session_kwargs = {"trust_env": proxied(config.host)}
         if licence is not None:
             config.client_session_kwargs["request_class"] = licensed(licence)
         async with ApiClient(configuration=config) as api:
-            yield cls(api, kubeconfig=kubeconfig, told=told, licence=licence, instance=instance)
+            yield cls(
+                api,
+                kubeconfig=kubeconfig,
+                context=context,
+                told=told,
+                licence=licence,
+                instance=instance,
+            )
 
     @property
     def server(self) -> str:
@@ -159,7 +168,7 @@ class Transport:
 
     async def _log_in_again(self) -> None:
         try:
-            fresh = await configuration(self._kubeconfig)
+            fresh = await configuration(self._kubeconfig, self._context)
         except BadAccess:
             return  # the answer that led here says what is wrong
         known = self._api.configuration

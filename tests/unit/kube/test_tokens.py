@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestServer
 
 from serin.kube.client import KubeClient
 from serin.kube.errors import Unavailable
+from serin.kube.transport import Transport
 
 
 @dataclass(slots=True)
@@ -70,3 +71,27 @@ async def test_a_token_that_stays_unknown_is_tried_twice_and_told(guarded: Guard
             await kube.get("Service", "ml", "fraud")
 
     assert len(guarded.asked) == 2
+
+
+@pytest.fixture
+def kubeconfig_of_elsewhere(kubeconfig: Path) -> Path:
+    """The same, where another context is the current one."""
+    document = yaml.safe_load(kubeconfig.read_text())
+    elsewhere = {"name": "other", "context": {"cluster": "nowhere", "user": "nobody"}}
+    document |= {"contexts": [*document["contexts"], elsewhere], "current-context": "other"}
+    kubeconfig.write_text(yaml.safe_dump(document))
+    return kubeconfig
+
+
+async def test_a_named_context_is_kept_when_the_way_in_is_read_again(
+    guarded: Guarded, kubeconfig_of_elsewhere: Path
+) -> None:
+    async with Transport.connected(kubeconfig_of_elsewhere, context="x") as transport:
+        kube = KubeClient(transport)
+        await kube.get("Service", "ml", "fraud")
+        kubeconfig_of_elsewhere.with_name("token").write_text("second")
+        guarded.known = "second"
+
+        assert await kube.get("Service", "ml", "fraud")
+
+    assert guarded.asked == ["first", "first", "second"]
