@@ -14,6 +14,7 @@ from typing import Final
 from tests.cluster import binaries, network, prometheus
 from tests.cluster.binaries import Binaries, Missing
 from tests.cluster.envoy import Envoy
+from tests.cluster.tasks import waiting
 from tests.endurance import report
 from tests.endurance.chaos import Plan, chaos
 from tests.endurance.endpoints import BAR_SECONDS, losses
@@ -67,7 +68,14 @@ def _leave_soon(*, code: int) -> None:
     """End in any case: a pod hit at a bad moment may hold up the end of its node, and the cluster's warden
     clears away what a process leaves that did not end in order.
     """
-    asyncio.get_running_loop().call_later(LEAVE_WITHIN, os._exit, code)
+
+    def leave() -> None:
+        _say("the end of the run hangs:")
+        for line in waiting():
+            _say(f"  {line}")
+        os._exit(code)
+
+    asyncio.get_running_loop().call_later(LEAVE_WITHIN, leave)
 
 
 async def _traffic(found: Binaries, options: argparse.Namespace) -> bool:
