@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Final
 
 from tests.bench.simulated import kwok
-from tests.cluster import binaries, envoy, network, prometheus
+from tests.chart import monitoring
+from tests.cluster import binaries, envoy, helm, network, prometheus
 from tests.cluster.binaries import Missing
 from tests.cluster.modelserver import environment as modelserver
 
@@ -19,6 +20,8 @@ PARTS: Final[tuple[Callable[[], object], ...]] = (
     envoy.find_envoy,
     prometheus.find_prometheus,
     modelserver.ready,
+    helm.ready,
+    monitoring.definitions,
     kwok,
 )
 

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Protocol
 
 import aiohttp
@@ -17,8 +16,8 @@ from tests.cluster.images import Image
 from tests.cluster.network import GATEWAY, free_port
 from tests.cluster.processes import Program, answers
 from tests.cluster.waiting import until
+from tests.stage.operator import ACCESS
 
-ACCESS = Path(__file__).parents[2] / "manifests" / "parts"
 SERVER = "serin.test/files:1"
 
 
@@ -43,7 +42,7 @@ class Operators(Protocol):
 @pytest_asyncio.fixture(loop_scope="session")
 async def operators(cluster: Cluster, namespace: str) -> Operators:
     """A way to start operators for the test's namespace; each is ready when entered."""
-    await cluster.install(ACCESS / "1-namespace.yaml", ACCESS / "2-access.yaml")
+    await cluster.install(*ACCESS)
     account = await cluster.service_account_kubeconfig("serin-system", "serin")
 
     @asynccontextmanager

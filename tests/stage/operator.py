@@ -22,8 +22,8 @@ from tests.cluster.network import GATEWAY, free_port
 from tests.cluster.processes import Ended, Program, answers
 from tests.cluster.waiting import until
 
-MANIFESTS: Final = Path(__file__).parents[2] / "manifests" / "parts"
-ACCESS: Final = (MANIFESTS / "1-namespace.yaml", MANIFESTS / "2-access.yaml")
+MANIFESTS: Final = Path(__file__).parents[2] / "manifests" / "base"
+ACCESS: Final = (MANIFESTS / "namespace.yaml", MANIFESTS / "access.yaml")
 ACCOUNT: Final = ("serin-system", "serin")
 USER: Final = service_account(*ACCOUNT)
 """Its name in the audit log."""

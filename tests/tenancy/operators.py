@@ -14,7 +14,7 @@ from tests.cluster.cluster import Cluster, documents
 from tests.cluster.resources import Object
 from tests.stage.operator import ACCESS, ACCOUNT, Operator
 
-RESTRICTED: Final = Path(__file__).parents[2] / "manifests" / "namespaced"
+MANIFESTS: Final = Path(__file__).parents[2] / "manifests"
 RESTRICTED_ACCOUNT: Final = (ACCOUNT[0], "serin-restricted")
 RIGHTS: Final = ("Role", "ClusterRole")
 
@@ -48,7 +48,7 @@ def everywhere() -> Post:
 
 
 async def restricted(cluster: Cluster, namespaces: Sequence[str]) -> Post:
-    """What `manifests/namespaced/` installs, for these namespaces."""
+    """What `manifests/namespaced-install.yaml` installs, for these namespaces."""
     await cluster.api.apply(
         {
             "apiVersion": "v1",
@@ -56,8 +56,9 @@ async def restricted(cluster: Cluster, namespaces: Sequence[str]) -> Post:
             "metadata": {"name": RESTRICTED_ACCOUNT[1], "namespace": RESTRICTED_ACCOUNT[0]},
         }
     )
-    own = [one for one in documents(RESTRICTED / "install.yaml") if one["kind"] in (*RIGHTS, "RoleBinding")]
-    each = documents(RESTRICTED / "access.yaml")
+    installed = documents(MANIFESTS / "namespaced-install.yaml")
+    own = [one for one in installed if one["kind"] in (*RIGHTS, "RoleBinding")]
+    each = documents(MANIFESTS / "namespaced-access.yaml")
     for body in own:
         await cluster.api.apply(_another(body, suffix="-restricted"))
     for namespace in namespaces:

@@ -30,6 +30,7 @@ from tests.stage.model import Model, attempt, condition, conditions, spec
 from tests.tenancy.operators import Post, Posted, everywhere, restricted
 
 MANIFESTS: Final = Path(__file__).parents[2] / "manifests"
+RESTRICTED: Final = ("namespaced-install.yaml", "namespaced-access.yaml")
 EVERYONES: Final = frozenset({"selfsubjectaccessreviews", "selfsubjectrulesreviews"})
 """What any account may ask."""
 ELECTION: Final = "leases"
@@ -62,7 +63,7 @@ def used(requests: Requests) -> Iterator[Right]:
                 yield "create", resource
 
 
-@pytest.mark.parametrize("file", ["install.yaml", "namespaced/install.yaml", "namespaced/access.yaml"])
+@pytest.mark.parametrize("file", ["base/access.yaml", *RESTRICTED])
 def test_no_right_leads_to_more_rights(file: str) -> None:
     rules = [rule for body in documents(MANIFESTS / file) for rule in body.get("rules", ())]
 
@@ -76,11 +77,11 @@ def test_no_right_leads_to_more_rights(file: str) -> None:
 
 
 def test_the_restricted_operator_has_no_right_in_the_cluster() -> None:
-    bodies = [one for file in sorted((MANIFESTS / "namespaced").glob("*.yaml")) for one in documents(file)]
+    bodies = [one for file in RESTRICTED for one in documents(MANIFESTS / file)]
 
     assert not [one for one in bodies if one["kind"].startswith("ClusterRole")]
-    [access] = [one for one in documents(MANIFESTS / "namespaced/access.yaml") if one["kind"] == "Role"]
-    [everywhere_] = [one for one in documents(MANIFESTS / "install.yaml") if one["kind"] == "ClusterRole"]
+    [access] = [one for one in documents(MANIFESTS / "namespaced-access.yaml") if one["kind"] == "Role"]
+    [everywhere_] = [one for one in documents(MANIFESTS / "base/access.yaml") if one["kind"] == "ClusterRole"]
     assert access["rules"] == everywhere_["rules"]
 
 

@@ -12,7 +12,7 @@ from serin.kube.rights import Right, cure, missing, needed, needed_for_lease
 from serin.kube.transport import Transport
 from tests.unit.kube.test_client import kubeconfig, server
 
-ACCESS = Path(__file__).parents[3] / "manifests" / "parts" / "2-access.yaml"
+ACCESS = Path(__file__).parents[3] / "manifests" / "base" / "access.yaml"
 
 
 def granted(kind: str) -> Iterator[tuple[str, str, str, str]]:
