@@ -68,12 +68,15 @@ def invalid(path: str, need: str, *, found: object = None) -> InvalidSpec:
 
 def first_fault(error: ValidationError) -> InvalidSpec:
     """The first of the faults, in the order of the fields, and how many more there are."""
-    faults = _own(error.errors(include_url=False))
-    fault = _in_words(faults[0])
-    more = len(faults) - 1
+    fault, *more = all_faults(error)
     if not more:
         return fault
-    return InvalidSpec(fault.path, f"{fault.message} (and {more} more)")
+    return InvalidSpec(fault.path, f"{fault.message} (and {len(more)} more)")
+
+
+def all_faults(error: ValidationError) -> list[InvalidSpec]:
+    """Each of the faults, in the order of the fields."""
+    return [_in_words(fault) for fault in _own(error.errors(include_url=False))]
 
 
 def _own(faults: list[ErrorDetails]) -> list[ErrorDetails]:
