@@ -13,7 +13,6 @@ from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from operator import attrgetter
 from random import SystemRandom
 from typing import Any, Final, Protocol
@@ -21,7 +20,7 @@ from typing import Any, Final, Protocol
 from serin.catalogue.loader import Catalogue
 from serin.domain.names import Key
 from serin.handlers import Watches
-from serin.kube.access import login
+from serin.kube.access import Access
 from serin.kube.client import KubeClient
 from serin.kube.events import EventRecorder
 from serin.kube.kinds import MODEL_DEPLOYMENT, Kind
@@ -120,7 +119,7 @@ class Operator:
             self._queue,
             kinds=kinds,
             namespaces=self._settings.namespaces,
-            login=partial(login, self._settings.kubeconfig),
+            access=Access(self._settings.kubeconfig),
             ended=self._parts.stopped.set,
         )
 

@@ -1,11 +1,14 @@
 """One Lease at the API server: read, made, replaced by version, and watched."""
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from typing import Any, Final
 
 from serin.domain.names import FIELD_MANAGER
-from serin.kube.errors import NotFound, Request
+from serin.kube.connection import Call, within
+from serin.kube.errors import KubeError, NotFound, Request
 from serin.kube.kinds import LEASE
+from serin.kube.streams import FORGOTTEN, changes, following
 from serin.kube.transport import JSON, Transport
 
 WATCH_SECONDS: Final = 290.0
@@ -36,16 +39,21 @@ class LeaseObject:
         """Put it in the place of the version named in it; `Conflict` if that is not the newest."""
         return await self._write("replace", "PUT", LEASE.path(self.namespace, self.name), lease)
 
-    def changes(self, since: str) -> AsyncIterator[Mapping[str, Any]]:
-        """Its watch events after a version, as long as the server goes on."""
-        query = {
-            "watch": "true",
-            "fieldSelector": f"metadata.name={self.name}",
-            "resourceVersion": since,
-            "timeoutSeconds": f"{WATCH_SECONDS:.0f}",
-        }
-        path, seconds = LEASE.path(self.namespace), WATCH_SECONDS + 10
-        return self._transport.stream(self._request("watch"), path, query=query, seconds=seconds)
+    async def changes(self, since: str) -> AsyncIterator[Mapping[str, Any]]:
+        """Its watch events after a version, as long as the server goes on and remembers that version."""
+        call = Call(
+            request=self._request("watch"),
+            path=LEASE.path(self.namespace),
+            query={"fieldSelector": f"metadata.name={self.name}", **following(since, WATCH_SECONDS)},
+        )
+        told = changes(self._transport.connection, call, within(WATCH_SECONDS + 10))
+        try:
+            async with aclosing(told):
+                async for change in told:
+                    yield change
+        except KubeError as error:
+            if error.status != FORGOTTEN:
+                raise
 
     async def _write(self, verb: str, method: str, path: str, lease: Object) -> Object:
         metadata = {**lease["metadata"], "namespace": self.namespace, "name": self.name}

@@ -14,14 +14,12 @@ from typing import Any, Final, Protocol
 from serin.domain.names import Key
 from serin.kube.client import Named
 from serin.kube.errors import KubeError, Throttled
-from serin.kube.streams import SILENT_SECONDS, Page
+from serin.kube.streams import FORGOTTEN, SILENT_SECONDS, Page
 
 WATCH_SECONDS: Final = (240.0, 300.0)
 """How long one watch lasts, by chance in between: not all kinds begin anew at once."""
 FIRST_BACKOFF_SECONDS: Final = 0.2
 LONGEST_BACKOFF_SECONDS: Final = 30.0
-FORGOTTEN: Final = 410
-"""The status of a place that the server no longer goes back to."""
 
 logger = logging.getLogger(__name__)
 

@@ -2,14 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 
-from serin.kube.access import login
+from serin.kube.access import Access
+from serin.kube.connection import Connection
 from serin.kube.errors import KubeError, Unavailable
 from serin.kube.streams import Streams
 from tests.unit.kube.test_client import kubeconfig, server
@@ -17,9 +19,10 @@ from tests.unit.kube.test_client import kubeconfig, server
 POD = {"metadata": {"name": "fraud-1", "namespace": "ml", "uid": "p", "resourceVersion": "7"}}
 
 
-def streams(folder: Path, port: int, **user: str) -> Streams:
-    path = kubeconfig(folder, port, **user)
-    return Streams(lambda: login(path))
+@asynccontextmanager
+async def streams(folder: Path, port: int, **user: str) -> AsyncIterator[Streams]:
+    async with Connection.opened(Access(kubeconfig(folder, port, **user))) as connection:
+        yield Streams(connection)
 
 
 def line(kind: str, obj: object) -> bytes:

@@ -11,8 +11,8 @@ import pytest
 
 from serin.domain.names import Key
 from serin.kube.errors import KubeError, Request, Throttled, Unavailable
-from serin.kube.streams import SILENT_SECONDS, Page
-from serin.runtime.informer import FORGOTTEN, LONGEST_BACKOFF_SECONDS, Informer
+from serin.kube.streams import FORGOTTEN, SILENT_SECONDS, Page
+from serin.runtime.informer import LONGEST_BACKOFF_SECONDS, Informer
 from serin.runtime.store import Store
 from tests.unit.runtime.objects import Object, deployment
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from serin.kube.access import BadAccess, configuration
+from serin.kube.access import BadAccess, login
 from serin.kube.kinds import CHILDREN
 from serin.kube.transport import Transport
 from serin.runtime import preflight
@@ -116,6 +116,6 @@ async def test_a_bad_kubeconfig_is_named(tmp_path: Path, content: str | None, wo
         path.write_text(content)
 
     with pytest.raises(BadAccess, match=words) as raised:
-        await configuration(path)
+        await login(path)
 
     assert str(path) in str(raised.value)
