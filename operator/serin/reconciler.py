@@ -74,6 +74,8 @@ class _Kept:
     """What is kept of a key between looks and may be forgotten."""
 
     memo: Memo = field(default_factory=Memo)
+    read: tuple[object, Status] | None = None
+    """The status as it came, and what it says."""
     intent: Intent | None = None
     refusal: Standing | None = None
     wait: timedelta | None = None
@@ -127,7 +129,7 @@ class Reconciler:
                 self._forget(key)
                 return None
             kept, seen = self._kept.setdefault(key, _Kept()), self._store.observed(key)
-            status = status_of_model(model)
+            status = _status(model, kept)
             understood = self._understanding.of(model, status, seen, before=kept.intent)
             kept.refusal = understood.refusal
             if understood.intent is None:
@@ -257,3 +259,11 @@ class Reconciler:
         waits = [look.decision.look_again, self._reporter.wait(key, look.before, look.after), kept.wait]
         known = [wait.total_seconds() for wait in waits if wait is not None]
         return max(min(known), 0.05) if known else None
+
+
+def _status(model: Mapping[str, Any], kept: _Kept) -> Status:
+    """What the status says, read once as long as it is the same: most looks change nothing of it."""
+    written = model.get("status")
+    if kept.read is None or kept.read[0] is not written:
+        kept.read = written, status_of_model(model)
+    return kept.read[1]

@@ -34,13 +34,18 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevisionView:
-    """A ControllerRevision: the frozen rendering of a revision."""
+    """A ControllerRevision: the frozen rendering of a revision.
+
+    Attributes:
+        contents: What `plan` has worked out from it, which stays true as long as it does.
+    """
 
     identity: Identity
     hash: RevisionHash
     full_hash: str
     number: int
     data: Mapping[str, Any]
+    contents: dict[object, str] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -210,8 +210,9 @@ def _revision_services(scene: Scene) -> Iterator[Write]:
             if size or not scene.intent.replicas:
                 yield _write(manifest, None)
         elif (
-            _differs(manifest, known.identity, view.identity.uid)
-            or known.selector != manifest["spec"]["selector"]
+            known.selector != manifest["spec"]["selector"]
+            or _differs(known.identity, view.identity.uid)
+            or known.identity.content != _content(scene, view, manifest)
         ):
             yield _write(manifest, known.identity)
 
@@ -251,7 +252,11 @@ def _workload(
         yield _write(manifest, None)
         return
     shown = (known.desired, known.epoch, known.rejected)
-    if shown != (size, epoch, rejected) or _differs(manifest, known.identity, view.identity.uid):
+    if (
+        shown != (size, epoch, rejected)
+        or _differs(known.identity, view.identity.uid)
+        or known.identity.content != _content(scene, view, manifest)
+    ):
         yield _write(manifest, known.identity, exact=size < known.desired)
 
 
@@ -277,7 +282,9 @@ def _root(scene: Scene) -> Write | None:
     if known is None:
         return _write(manifest, None)
     moves = known.selector != manifest["spec"]["selector"]
-    if moves or _differs(manifest, known.identity, scene.intent.uid):
+    view = scene.observed.revisions.get(serving)
+    wanted = _content(scene, view, manifest) if view else content(manifest)
+    if moves or _differs(known.identity, scene.intent.uid) or known.identity.content != wanted:
         return _write(manifest, known.identity, exact=moves)
     return None
 
@@ -299,13 +306,23 @@ def _route(scene: Scene) -> Write | None:
         return _write(manifest, None, exact=True) if scene.observed.root else None
     asked = {revision: weight for revision, weight in weights.items() if weight}
     moves = scene.router.observed(scene.observed, scene.intent) != asked
-    if moves or _differs(manifest, known.identity, scene.intent.uid):
+    kept = known.identity.content == content(manifest)
+    if moves or _differs(known.identity, scene.intent.uid) or not kept:
         return _write(manifest, known.identity, exact=moves)
     return None
 
 
-def _differs(manifest: Manifest, identity: Identity, owner_uid: str) -> bool:
-    return identity.content != content(manifest) or identity.owner_uid != owner_uid or identity.foreign
+def _differs(identity: Identity, owner_uid: str) -> bool:
+    return identity.owner_uid != owner_uid or identity.foreign
+
+
+def _content(scene: Scene, view: RevisionView, manifest: Manifest) -> str:
+    """`content` of what is made from a revision, worked out once: the spec has a say in its ports alone."""
+    intent = scene.intent
+    which = (manifest["kind"], manifest["metadata"]["name"], intent.service_port, intent.grpc_port)
+    if which not in view.contents:
+        view.contents[which] = content(manifest)
+    return view.contents[which]
 
 
 def _write(manifest: Manifest, identity: Identity | None, *, exact: bool = False) -> Write:

@@ -5,7 +5,7 @@ A write costs the API server and wakes every watcher of the object, so that only
 
 from enum import IntEnum
 
-from serin.domain.status import Status
+from serin.domain.status import Rollout, Status
 
 
 class Urgency(IntEnum):
@@ -55,7 +55,7 @@ def _essence(status: Status) -> object:
 
 def _remembered(status: Status) -> object:
     return (
-        _without_confirmation(status).rollout,
+        _course(status.rollout),
         status.stable and status.stable.revision,
         [(entry.hash, entry.attempt) for entry in status.rejected],
         [entry.attempt for entry in status.history],
@@ -81,5 +81,9 @@ def _without_confirmation(status: Status) -> Status:
         status = status.model_copy(update={"analysis": analysis})
     if status.rollout is None:
         return status
+    return status.model_copy(update={"rollout": _course(status.rollout)})
+
+
+def _course(rollout: Rollout | None) -> Rollout | None:
     carried: dict[str, object] = {"confirmed_at": None, "pins": []}
-    return status.model_copy(update={"rollout": status.rollout.model_copy(update=carried)})
+    return rollout and rollout.model_copy(update=carried)

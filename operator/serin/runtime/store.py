@@ -57,7 +57,7 @@ class Store:
         if event["type"] == "DELETED":
             return self._remove_model(key, obj["metadata"]["uid"], at=_version(obj["metadata"]))
         known = self._models.get(key)
-        if self._outdated(obj, known):
+        if self._no_news(obj, known):
             return None
         self._models[key] = _slim(obj)
         return key if known is None or _matters(known, obj) else None
@@ -84,7 +84,7 @@ class Store:
             return
         if kind == KIND:
             key = _own_key(obj)
-            if not self._outdated(obj, self._models.get(key)):
+            if not self._no_news(obj, self._models.get(key)):
                 self._models[key] = _slim(obj)
         elif owner := _owner_key(obj["metadata"]):
             self._take_in(owner, kind, obj, written=True)
@@ -171,7 +171,8 @@ class Store:
         name, uid, version = metadata["name"], metadata["uid"], _version(metadata)
         children = self._children.setdefault(key, {})
         known = children.get((kind, name))
-        if known and known.uid == uid and version < known.version:
+        # Only the answer to a write tells what we owned then, though the watch may have shown the rest.
+        if known and known.uid == uid and version < known.version + (not written):
             return False
         owned, foreign = _ownership(kind, metadata, known, written=written)
         view = project(kind, obj, foreign=foreign)
@@ -180,11 +181,12 @@ class Store:
             return view is not None
         return _unversioned(known.view) != _unversioned(view)
 
-    def _outdated(self, obj: Object, known: Object | None) -> bool:
+    def _no_news(self, obj: Object, known: Object | None) -> bool:
+        """Whether it is what is known, such as a write of ours whose answer came first, or older."""
         if known is None:
             return False
         new, old = obj["metadata"], known["metadata"]
-        return new["uid"] == old["uid"] and _version(new) < _version(old)
+        return new["uid"] == old["uid"] and _version(new) <= _version(old)
 
     def _remove_model(self, key: Key, uid: str, *, at: float = inf) -> Key | None:
         self._bury(uid, at)
