@@ -16,6 +16,7 @@ from tests.cluster.binaries import Binaries, Missing
 from tests.cluster.envoy import Envoy
 from tests.cluster.tasks import waiting
 from tests.endurance import report
+from tests.endurance.blackouts import blackouts
 from tests.endurance.chaos import Plan, chaos
 from tests.endurance.endpoints import BAR_SECONDS, losses
 from tests.endurance.ground import ground
@@ -78,6 +79,16 @@ def _leave_soon(*, code: int) -> None:
     asyncio.get_running_loop().call_later(LEAVE_WITHIN, leave)
 
 
+async def _blackouts(found: Binaries, options: argparse.Namespace) -> bool:
+    async with ground(
+        found, folder=options.folder, scrape_seconds=SCRAPE_SECONDS, seed=options.seed
+    ) as running:
+        seen = await blackouts(running, per_second=options.per_second, seed=options.seed)
+    for line in report.of_blackouts(seen):
+        _say(line)
+    return seen.good
+
+
 async def _traffic(found: Binaries, options: argparse.Namespace) -> bool:
     async with ground(found, folder=options.folder, judged=False, seed=options.seed) as running:
         asked = Asked(
@@ -138,6 +149,9 @@ def _parser() -> argparse.ArgumentParser:
     four.set_defaults(run=_endpoints)
     four.add_argument("--rounds", type=int, default=5, help="of four ways (default: %(default)s)")
     four.add_argument("--delay", type=float, default=0, help="the gateway's own, at most (default: 0 s)")
+    five = commands.add_parser("blackouts", help="Prometheus killed at each turn of a rollout")
+    five.set_defaults(run=_blackouts)
+    five.add_argument("--per-second", type=float, default=10, help="requests to each (default: %(default)s)")
     return parser
 
 

@@ -25,8 +25,6 @@ from tests.invariants.rules import violations
 from tests.invariants.story import story
 from tests.stage.operator import USER
 
-FLUSHED_SECONDS: Final = 12.0
-"""Envoy writes its access log every ten seconds."""
 REST_SECONDS: Final = 15.0
 REST_WITHIN: Final = 90.0
 
@@ -89,7 +87,7 @@ async def chaos(ground: Ground, plan: Plan) -> Outcome:
         unlike = await _settled(fleet, plan)
         converged = time.time() - ended
         writes = await _writes_at_rest(ground) if not unlike else 0
-    await asyncio.sleep(FLUSHED_SECONDS)
+    await evidence.flushed(ground.access_log, ground.envoy.url)
     told, history = await _told(ground, fleet, injector.injected)
     broken = [
         str(one)

@@ -10,6 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+import aiohttp
+
+from tests.cluster import waiting
 from tests.cluster.traffic import Results
 from tests.endurance.causes import SETTLED, Failed, Injected
 from tests.endurance.fleet import version_of
@@ -17,8 +20,32 @@ from tests.endurance.schedule import Fault
 from tests.invariants.world import Seen, World, revision_of, route_weights
 
 BAD_FROM: Final = 400
+END: Final = "end-of-the-log"
+"""The host of a request after which nothing is asked any more."""
 TAKES_EFFECT: Final = 10.0
 """Seconds until what was done to a revision shows in its endpoints, on a busy machine."""
+
+
+async def flushed(access_log: Path, url: str) -> None:
+    """Wait until the log has all that was asked before: Envoy writes it every ten seconds, in its order."""
+    known = _length(access_log)
+    async with aiohttp.ClientSession() as http, http.get(url, headers={"Host": END}):
+        pass
+
+    async def written() -> bool:
+        return END.encode() in _rest(access_log, known)
+
+    await waiting.until(written, what="the end of the access log")
+
+
+def _length(log: Path) -> int:
+    return log.stat().st_size
+
+
+def _rest(log: Path, since: int) -> bytes:
+    with log.open("rb") as opened:
+        opened.seek(since)
+        return opened.read()
 
 
 def failures(access_log: Path) -> Iterator[Failed]:
@@ -26,7 +53,7 @@ def failures(access_log: Path) -> Iterator[Failed]:
     for text in access_log.read_text().splitlines():
         line = json.loads(text)
         status = int(line["status"] or 0)
-        if 0 < status < BAD_FROM:
+        if 0 < status < BAD_FROM or line["host"] == END:
             continue
         backend = (line["backend"] or "").split("_")
         yield Failed(

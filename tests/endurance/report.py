@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
+from tests.endurance.blackouts import Blackouts
 from tests.endurance.chaos import Outcome
 from tests.endurance.endpoints import BAR_SECONDS, Loss
 from tests.endurance.openings import Opened
@@ -61,6 +62,15 @@ def of_versions(turned: Turned) -> Iterator[str]:
     yield f"  broken       {len(turned.broken)} invariants"
     for troubles in (turned.failed, turned.truncated, turned.overloaded, turned.short, turned.broken):
         yield from (f"    {line}" for line in troubles[:SHOWN])
+
+
+def of_blackouts(seen: Blackouts) -> Iterator[str]:
+    """How rollouts went that Prometheus was killed in."""
+    seconds = sum(one.until - one.since for one in seen.dark)
+    yield f"{len(seen.dark)} times without Prometheus, {seconds:.0f} s in all, {seen.requests} requests"
+    yield f"  ended        {seen.ended} rollouts as their specs ask for"
+    yield f"  wrong        {len(seen.wrong)}"
+    yield from (f"    {line}" for line in seen.wrong[:SHOWN])
 
 
 def of_losses(losses: list[Loss], *, delay: float) -> Iterator[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.endurance.causes import Injected
-from tests.endurance.evidence import drawn_out, failures
+from tests.endurance.evidence import END, drawn_out, failures
 from tests.endurance.schedule import Fault
 from tests.invariants.world import Seen
 
@@ -45,7 +45,8 @@ def line(**changed: Any) -> str:
 
 def test_failures_name_model_revision_and_pod(tmp_path: Path) -> None:
     log = tmp_path / "access.log"
-    log.write_text("\n".join([line(status=200), line(), line(status=0), line(backend=None, pod=None)]))
+    ours = line(host=END, status=404)
+    log.write_text("\n".join([line(status=200), line(), ours, line(status=0), line(backend=None, pod=None)]))
 
     first, broken_off, nobodys = failures(log)
 
