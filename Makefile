@@ -16,7 +16,7 @@ MINUTES ?= 30
 MODELS ?= 20
 SEED ?=
 
-.PHONY: help setup demo test lint types unit fuzz corpus traffic plans failover chaos bench cluster kind clean
+.PHONY: help setup demo test lint types unit fuzz corpus traffic plans failover chaos blackouts bench cluster kind clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ traffic: setup ## What users lose while versions come and go, and how soon a dea
 
 chaos: setup ## MINUTES of random faults over MODELS models under traffic; SEED=n repeats a run
 	@python -m tests.endurance $(if $(SEED),--seed $(SEED)) chaos --minutes $(MINUTES) --models $(MODELS)
+
+blackouts: setup ## Prometheus killed at each turn of rollouts that it judges: ten minutes
+	@python -m tests.endurance $(if $(SEED),--seed $(SEED)) blackouts
 
 plans: setup ## N faults (300) between operator and API server, planned from runs without any; ONLY=name repeats one
 	@python -m tests.faults --number $(or $(N),300) $(if $(ONLY),--only '$(ONLY)') $(ARGS)
