@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from serin.domain.analysis.verdict import Verdict
+from serin.domain.findings import UNASKED
 from serin.domain.status import CountsStatus, GuardStatus, Rejection, SignalStatus, State
 from serin.plugin.models import Model
 from serin.plugin.terminal import Line, Span, Tone, line
@@ -43,31 +44,38 @@ def evidence_document(model: Model) -> dict[str, Any]:
 
 
 def _of_today(model: Model, *, queries: bool) -> Iterator[Line]:
-    status = model.status
-    analysis, rollout = status.analysis, status.rollout
-    available = model.condition("AnalysisAvailable")
+    analysis, rollout = model.status.analysis, model.status.rollout
     if rollout is None:
         yield line(f"No rollout of {model.key.name} is under way.")
-        if analysis is not None and analysis.signals:
-            yield line("What was seen of the last one:")
+        # What condemned a revision is told with its rejection.
+        windows = {one.window for one in model.status.rejected}
+        if analysis is None or not analysis.signals or analysis.signals[0].window in windows:
+            return
+        yield line("What was seen of the last one:")
     else:
         step = f" at step {model.step.name}" if model.step and rollout.state is State.STEPPING else ""
         yield line(Span(f"{rollout.attempt}{step}", Tone.STRONG))
-    if available is not None and available.status == "False" and rollout is not None:
-        yield line(Span(f"The canary cannot be judged ({available.reason}): {available.message}", Tone.HELD))
-    if analysis is None:
-        if rollout is not None:
-            yield line("Nothing was counted yet.")
-        return
+        yield from _unavailable(model)
     limit = _limit(model)
-    for signal in analysis.signals:
+    for signal in analysis.signals if analysis else ():
         yield line()
         yield from _signal(signal, limit, queries=queries)
-    for guard in analysis.guards:
+    for guard in analysis.guards if analysis else ():
         yield line()
         yield from _guard(guard)
-    if analysis.late_samples:
+    if analysis is not None and analysis.late_samples:
         yield line(f"{analysis.late_samples:,} samples came too late to count.")
+
+
+def _unavailable(model: Model) -> Iterator[Line]:
+    """Why there is nothing, or nothing new, to judge by."""
+    available = model.condition("AnalysisAvailable")
+    if available is not None and available.reason in UNASKED:
+        yield line(f"Nothing is judged: {available.message}")
+    elif available is not None and available.status == "False":
+        yield line(Span(f"The canary cannot be judged ({available.reason}): {available.message}", Tone.HELD))
+    elif model.status.analysis is None:
+        yield line("Nothing was counted yet.")
 
 
 def _limit(model: Model) -> str:
@@ -129,6 +137,8 @@ def _condemned(one: Rejection, *, queries: bool) -> Iterator[Line]:
     if one.canary is not None and one.stable is not None:
         yield from _sides(one.canary, one.stable)
     yield from _ratio(one.ratio, one.ratio_lower, one.ratio_upper)
+    if one.evidence:
+        yield line(f"  evidence for harm: {one.evidence}")
     if one.guard:
         yield line(f"  guard {one.guard} read {one.value}, the limit is {one.limit}")
     yield from _checkable(one.window, one.query, queries=queries)

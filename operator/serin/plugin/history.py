@@ -32,7 +32,9 @@ def _under_way(model: Model) -> Iterator[tuple[Span | str, ...]]:
     rollout = model.status.rollout
     if rollout is not None:
         started = f"{rollout.started_at:%Y-%m-%d %H:%M:%S}"
-        version = model.status.canary.version if model.status.canary else None
+        shown = [one for one in (model.status.canary, model.status.stable) if one is not None]
+        mine = [one for one in shown if one.revision == rollout.attempt.rpartition(".")[0]]
+        version = mine[0].version if mine else None
         yield rollout.attempt, Span(rollout.state.value, Tone.BUSY), "-", version or "-", started, "-", ""
 
 

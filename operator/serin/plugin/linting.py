@@ -26,7 +26,7 @@ async def lint(session: Session) -> Exit:
         cure = "name files or folders, or - for the standard input"
         raise Trouble("no file is named", cure, code=Exit.USAGE)
     catalogue = _catalogue(options.catalogue)
-    checked = [check(text, file=file, catalogue=catalogue) for file, text in _texts(named)]
+    checked = [check(text, file=file, catalogue=catalogue) for file, text in texts(named)]
     _tell(session, checked)
     found = [one for each in checked for one in each.findings]
     failed = any(one.severity is Severity.ERROR or options.strict for one in found)
@@ -60,7 +60,8 @@ def _catalogue(folder: str | None) -> Catalogue | None:
         raise Trouble(str(error), "lint needs the rows as the operator has them") from error
 
 
-def _texts(named: Iterable[str]) -> Iterator[tuple[str, str]]:
+def texts(named: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The files that are named, and all in folders that are: their names and texts."""
     for name in named:
         if name == STDIN:
             yield "<stdin>", sys.stdin.read()

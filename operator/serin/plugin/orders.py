@@ -89,6 +89,8 @@ def retry(model: Model) -> Answer:
     status = model.status
     if not model.seen:
         return NotNow(model.message, "ask again in a moment")
+    if model.reason == Reason.INVALID_SPEC:
+        return NotNow(f"the spec cannot be followed: {model.message}", "correct it first")
     wanted = status.resolved.revision if status.resolved else None
     entry = next((one for one in status.rejected if one.revision == wanted), None)
     if status.rollout is not None:
@@ -99,7 +101,7 @@ def retry(model: Model) -> Answer:
         others = ", ".join(one.revision for one in status.rejected)
         cure = f"apply the spec of {others} again first" if others else "nothing was taken back"
         return NotNow(f"the spec asks for {wanted}, which is not rejected", cure)
-    said = f"{entry.revision} is tried again; it was taken back for {entry.reason}"
+    said = f"{entry.revision} is tried again; it was taken back: {entry.reason}"
     return _ordered(model, RETRY_ANNOTATION, entry.attempt, said)
 
 
@@ -161,7 +163,8 @@ def _nothing_under_way(model: Model, verb: str) -> NotNow:
         return NotNow(model.message, "ask again in a moment")
     wanted = model.status.resolved.revision if model.status.resolved else None
     if any(one.revision == wanted for one in model.status.rejected):
-        return NotNow(f"there is nothing to {verb}: {wanted} was taken back", _command(model, "retry"))
+        why = f"there is nothing to {verb}: {wanted} was taken back"
+        return NotNow(why, _command(model, "retry"), done=verb == "abort")
     return NotNow(f"there is nothing to {verb}: no rollout is under way")
 
 

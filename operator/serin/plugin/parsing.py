@@ -8,13 +8,16 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from math import inf
 from typing import Any, Final, NoReturn
 
 from serin.plugin.exits import Exit, Trouble
 from serin.plugin.linting import lint
 from serin.plugin.ordering import ORDERS
+from serin.plugin.planning import plan
 from serin.plugin.reading import explain, get, list_models, show_evidence, show_history
 from serin.plugin.session import Command, Session
+from serin.plugin.shells import SCRIPTS, completion
 from serin.plugin.waiting import duration, status
 
 
@@ -137,14 +140,42 @@ def _promote(made: Parser) -> None:
     made.add_argument("--full", action="store_true", help="straight to 100 %%, past all steps")
 
 
-def _lint(made: Parser) -> None:
-    made.add_argument(
-        "files", nargs="*", metavar="FILE", help="a file, a folder, or - for the standard input"
-    )
+def _files(made: Parser) -> None:
+    made.add_argument("files", nargs="*", metavar="FILE", help="file, folder, or - for the standard input")
     made.add_argument("-f", "--filename", dest="file", action="append", metavar="FILE", help="the same")
+
+
+def _lint(made: Parser) -> None:
+    _files(made)
     made.add_argument("--strict", action="store_true", help="warnings are a failure, too")
     made.add_argument("--catalogue", metavar="FOLDER", help="the operator's own rows, as its --catalogue")
     _output(made)
+
+
+def _plan(made: Parser) -> None:
+    _files(made)
+    made.add_argument(
+        "--requests-per-second", type=_positive, metavar="N", help="the model's traffic, where you know it"
+    )
+    made.add_argument("--prometheus", metavar="URL", help="ask it for the traffic, as reached from here")
+    made.add_argument(
+        "--scrape-interval", type=_positive, default=15.0, metavar="S", help="Prometheus' own, in seconds"
+    )
+    _output(made)
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < inf:
+        raise argparse.ArgumentTypeError(f"need a number above 0, found {text}")
+    return value
+
+
+def _completion(made: Parser) -> None:
+    made.add_argument("shell", choices=tuple(SCRIPTS), metavar="SHELL", help=", ".join(SCRIPTS))
 
 
 def _nothing(made: Parser) -> None:
@@ -168,7 +199,9 @@ COMMANDS: Final[Mapping[str, Described]] = {
     "retry": Described("try a revision again that was taken back", _named, ORDERS["retry"]),
     "pause": Described("hold a rollout where it is", _named, ORDERS["pause"]),
     "resume": Described("let a paused rollout go on", _named, ORDERS["resume"]),
+    "plan": Described("what applying files would do, step by step, and how long it takes", _plan, plan),
     "lint": Described("check files, without a cluster", _lint, lint),
+    "completion": Described("print what makes a shell complete kubectl-serin", _completion, completion),
     "version": Described("print the version", _nothing, _version),
 }
 

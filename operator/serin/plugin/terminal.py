@@ -84,23 +84,16 @@ def _padded(row: Sequence[Line], widths: Sequence[int]) -> Line:
 class Terminal:
     """Where a command writes.
 
-    Args:
-        colour: Whether tones are shown; where it is not said, on a terminal that can, unless NO_COLOR is set.
+    Attributes:
+        live: Whether there is a screen that can be drawn anew.
+        colour: Whether tones are shown: on such a screen, unless NO_COLOR is set.
     """
 
-    def __init__(
-        self,
-        out: TextIO,
-        err: TextIO,
-        *,
-        environment: Mapping[str, str] | None = None,
-        colour: bool | None = None,
-    ) -> None:
+    def __init__(self, out: TextIO, err: TextIO, *, environment: Mapping[str, str] | None = None) -> None:
         self.out, self.err = out, err
         given = os.environ if environment is None else environment
-        able = out.isatty() and not given.get("NO_COLOR") and given.get("TERM") != "dumb"
-        self.colour = able if colour is None else colour
         self.live = out.isatty() and given.get("TERM") != "dumb"
+        self.colour = self.live and not given.get("NO_COLOR")
 
     def say(self, *lines: Line | str) -> None:
         """Write lines."""

@@ -70,7 +70,8 @@ def _replicas(family: Family) -> str:
     views = [one.view for one in family.workloads]
     wanted, ready = sum(one.desired for one in views), sum(one.ready for one in views)
     asked = family.model.spec.get("replicas", 1)
-    return f"{asked} asked for, {wanted} with the rollout's, {ready} ready"
+    more = f"{wanted} with the rollout's, " if wanted != asked else ""
+    return f"{asked} desired, {more}{ready} ready"
 
 
 def _signals(model: Model) -> Iterator[tuple[Span | str, ...]]:
