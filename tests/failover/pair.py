@@ -6,16 +6,17 @@ write: what would be a double action of two leaders. The server's audit log tell
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from serin.runtime.leaserecord import GIVEN_BACK
 from tests.cluster.audit import Request, Requests
 from tests.cluster.cluster import Cluster, documents
 from tests.cluster.namespaces import fresh_namespace
-from tests.cluster.resources import Object, Resource
+from tests.cluster.resources import LEASES, Object
 from tests.cluster.tasks import begin
 from tests.cluster.waiting import until
 from tests.failover.replica import LEADING, STANDBY, Replica
@@ -27,13 +28,13 @@ from tests.invariants.watcher import Watcher
 from tests.stage.model import Model, condition
 from tests.stage.operator import ACCESS, USER
 
-LEASES: Final = Resource("coordination.k8s.io/v1", "leases")
+LEASE: Final = "serin"
 SHORT: Final = ("--lease-duration=4", "--lease-renew-deadline=2.5", "--lease-retry-period=0.5")
 SHORT_SECONDS: Final = 4.0
 STEADY: Final = ("--lease-duration=15", "--lease-renew-deadline=10", "--lease-retry-period=2")
 """The defaults: for tests beside many others, where a request may wait for seconds."""
 STEADY_SECONDS: Final = 15.0
-PATIENT: Final = 90.0
+PATIENT: Final = 150.0
 
 
 @dataclass(slots=True)
@@ -52,20 +53,19 @@ class Pair:
     async def settled(self) -> tuple[Replica, Replica]:
         """Wait until one leads and the other could; the leader first."""
 
-        async def roles() -> list[str]:
-            return list(await asyncio.gather(*(replica.role() for replica in self.replicas)))
-
         def parted(found: list[str]) -> bool:
             return sorted(role[: len(LEADING)] for role in found) == [LEADING, STANDBY[: len(LEADING)]]
 
-        found = await until(roles, parted, within=PATIENT, what="one leader and one standby")
+        found = await until(self._roles, parted, within=PATIENT, what="one leader and one standby")
         first, second = self.replicas
         return (first, second) if found[0].startswith(LEADING) else (second, first)
 
+    async def _roles(self) -> list[str]:
+        return list(await asyncio.gather(*(replica.role() for replica in self.replicas)))
+
     async def holder(self) -> str:
         """Who the Lease says leads."""
-        lease = await self.cluster.api.find(LEASES, "serin", self.place)
-        return str((lease or {}).get("spec", {}).get("holderIdentity") or "")
+        return str((await lease_of(self)).get("spec", {}).get("holderIdentity") or "")
 
     async def writes(self) -> Requests:
         """All that either has written to models and their children, and was not refused."""
@@ -100,6 +100,11 @@ class Pair:
             self.rollouts += 1
 
 
+async def lease_of(pair: Pair) -> Object:
+    """The pair's Lease; empty where there is none."""
+    return await pair.cluster.api.find(LEASES, LEASE, pair.place) or {}
+
+
 def double_actions(writes: Requests) -> Iterator[Request]:
     """Writes that were answered after a replica that took over later had begun to write."""
     began: dict[str, datetime] = {}
@@ -111,36 +116,64 @@ def double_actions(writes: Requests) -> Iterator[Request]:
 
 
 @asynccontextmanager
-async def pair(ground: Ground, *, lease: tuple[str, ...] = SHORT, rolls: bool = True) -> AsyncIterator[Pair]:
-    """Two replicas, one of which leads, and with `rolls` a model that is rolled out again and again."""
+async def pair(
+    ground: Ground, *, lease: tuple[str, ...] = SHORT, rolls: bool = True, first: bool = False
+) -> AsyncIterator[Pair]:
+    """Two replicas, one of which leads, and with `rolls` a model that is rolled out again and again.
+
+    They find a Lease that was given back; as the `first` of all they find none, and wait for its whole time.
+    """
     cluster = ground.cluster
     async with fresh_namespace(cluster.api) as place, Watcher(cluster.api, place) as watcher:
         for body in _rights(place):
             await cluster.api.apply(body, place)
+        if not first:
+            await cluster.api.create(_given_back(), place)
         since = await cluster.audit.position()
+        model = Model(cluster.api, place, "fraud")
+        model.host = f"{place}.example.com"
+        stage = Stage(model, ground.pods, "GatewayAPI")
         async with AsyncExitStack() as running:
-            replicas: list[Replica] = []
-            for number in (1, 2):
-                folder = cluster.folder / "proxies" / f"{place}-{number}"
-                proxy = await running.enter_async_context(FaultProxy(ground.account, folder))
-                arguments = [*lease, "--sweep-interval=5"]
-                replica = Replica(cluster, place, number, proxy=proxy, arguments=arguments)
-                replicas.append(await running.enter_async_context(replica))
-            model = Model(cluster.api, place, "fraud")
-            model.host = f"{place}.example.com"
-            stage = Stage(model, ground.pods, "GatewayAPI")
-            made = Pair(cluster, place, (replicas[0], replicas[1]), watcher, stage, since)
-            await made.settled()
-            if rolls:
-                made.rolling = begin(made.roll(), f"rollouts in {place}")
+            made = Pair(cluster, place, await _begun(ground, running, place, lease), watcher, stage, since)
             try:
+                await made.settled()
+                if rolls:
+                    made.rolling = begin(made.roll(), f"rollouts in {place}")
                 yield made
             except AssertionError as wrong:
-                raise AssertionError(f"{wrong}\n{_said(replicas)}") from wrong
+                raise AssertionError(f"{wrong}\n{_said(made.replicas)}") from wrong
             finally:
                 if made.rolling is not None:
                     made.rolling.cancel()
                     await asyncio.gather(made.rolling, return_exceptions=True)
+
+
+async def _begun(
+    ground: Ground, running: AsyncExitStack, place: str, lease: tuple[str, ...]
+) -> tuple[Replica, Replica]:
+    """Both replicas, once they have started."""
+
+    async def one(number: int) -> Replica:
+        folder = ground.cluster.folder / "proxies" / f"{place}-{number}"
+        proxy = await running.enter_async_context(FaultProxy(ground.account, folder))
+        arguments = [*lease, "--sweep-interval=5"]
+        replica = Replica(ground.cluster, place, number, proxy=proxy, arguments=arguments)
+        return await running.enter_async_context(replica)
+
+    async with ground.starts:
+        both = await one(1), await one(2)
+        for replica in both:
+            await until(replica.role, within=PATIENT, what=f"the start of {replica.name}")
+    return both
+
+
+def _given_back() -> Object:
+    return {
+        "apiVersion": LEASES.api_version,
+        "kind": "Lease",
+        "metadata": {"name": LEASE, "annotations": {GIVEN_BACK: "somebody before"}},
+        "spec": {"holderIdentity": "", "leaseDurationSeconds": 1},
+    }
 
 
 def _rights(place: str) -> Iterator[Object]:
@@ -151,5 +184,5 @@ def _rights(place: str) -> Iterator[Object]:
                 yield {**body, "metadata": {"name": body["metadata"]["name"], "namespace": place}}
 
 
-def _said(replicas: list[Replica]) -> str:
+def _said(replicas: Iterable[Replica]) -> str:
     return "\n".join(f"{one.name} {one.ends}:\n{one.log.read_text()[-3000:]}" for one in replicas)

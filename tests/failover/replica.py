@@ -62,16 +62,29 @@ class Replica:
         self._program.send(sign)
 
     async def role(self) -> str:
-        """What its readiness page says; empty where it gives no answer."""
+        """What its readiness page says where it is ready; empty otherwise."""
+        status, words = await self._page("readyz")
+        return words if status == 200 else ""
+
+    async def words(self) -> str:
+        """What its readiness page says, ready or not; empty where it gives no answer."""
+        return (await self._page("readyz"))[1]
+
+    async def ailment(self) -> str:
+        """What its liveness page finds wrong; empty where that is nothing, or it gives no answer."""
+        status, words = await self._page("healthz")
+        return words if status == 503 else ""
+
+    async def _page(self, name: str) -> tuple[int, str]:
         try:
             timeout = aiohttp.ClientTimeout(total=LOOK_SECONDS)
             async with (
                 aiohttp.ClientSession(timeout=timeout) as http,
-                http.get(f"{self._address}/readyz") as page,
+                http.get(f"{self._address}/{name}") as page,
             ):
-                return await page.text() if page.status == 200 else ""
+                return page.status, await page.text()
         except (aiohttp.ClientError, TimeoutError, OSError):
-            return ""
+            return 0, ""
 
     async def _keep(self) -> None:
         while True:

@@ -8,8 +8,9 @@ from contextlib import AsyncExitStack
 from random import Random
 from typing import Final
 
+from tests.cluster.resources import LEASES
 from tests.cluster.waiting import until
-from tests.failover.pair import LEASES, PATIENT, Pair
+from tests.failover.pair import LEASE, PATIENT, Pair
 from tests.failover.replica import Replica
 
 START_AGAIN: Final = 75
@@ -75,7 +76,7 @@ async def all_cut_off(pair: Pair, seconds: float) -> None:
 
 async def lease_deleted(pair: Pair) -> None:
     """Somebody deletes the Lease; it is there again."""
-    await pair.cluster.api.delete(LEASES, "serin", pair.place)
+    await pair.cluster.api.delete(LEASES, LEASE, pair.place)
     await until(pair.holder, what="the Lease made again")
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from tests.cluster import kubeconfig
 from tests.cluster.binaries import Binaries
@@ -29,6 +30,7 @@ WIDTH: Final = 8
 TWICE: Final = 2
 
 Reference = tuple[Workload, str]
+GROUNDS: Final[WeakKeyDictionary[Cluster, Ground]] = WeakKeyDictionary()
 
 
 @asynccontextmanager
@@ -41,7 +43,13 @@ async def ground(binaries: Binaries) -> AsyncIterator[Ground]:
 
 
 async def prepared(cluster: Cluster) -> Ground:
-    """What runs need on a cluster that has a gateway."""
+    """What runs need on a cluster that has a gateway; the same for all who ask, for it has one such node."""
+    if cluster not in GROUNDS:
+        GROUNDS[cluster] = await _prepared(cluster)
+    return GROUNDS[cluster]
+
+
+async def _prepared(cluster: Cluster) -> Ground:
     await cluster.install(*ACCESS)
     account = kubeconfig.access(await cluster.service_account_kubeconfig(*ACCOUNT))
     api = await cluster.attach(PatientApi(kubeconfig.access(cluster.kubeconfig)))

@@ -151,6 +151,7 @@ class FaultProxy:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         asked = read(request.method, request.path, request.query, request.headers.get("Content-Type", ""))
+        asked.agent = request.headers.get("User-Agent", "")
         self.trace.all.append(asked)
         try:
             if asked.verb == "watch":

@@ -5,6 +5,7 @@ held against the ending of the runs without.
 """
 
 import asyncio
+import math
 import time
 import traceback
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from tests.invariants.watcher import Watcher
 from tests.stage.model import Model
 
 NAME: Final = "fraud"
+STARTS: Final = 2
 QUIET_SECONDS: Final = 1.5
 """Without any new version: a run without faults has ended."""
 SETTLED_WITHIN: Final = 120.0
@@ -46,6 +48,8 @@ class Ground:
     pods: Pods
     alone: asyncio.Lock
     """Held by who takes the server away."""
+    starts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(STARTS))
+    """Held by who starts a pair of operators: a dozen at once would start none in time."""
 
 
 @dataclass(slots=True)
@@ -55,7 +59,8 @@ class Scene:
     Attributes:
         dice: For what a fault leaves to chance: the same in every run of it.
         tasks: What it does beside the run, which does not end before.
-        misled: Whether it shows the operator the past, from which nobody can tell that a write is not needed.
+        misled: From when to when it shows the operator the past, from which nobody can tell that a write is
+            not needed; in Unix seconds.
     """
 
     ground: Ground
@@ -64,7 +69,7 @@ class Scene:
     kept: Kept
     dice: Random
     tasks: list["asyncio.Task[None]"] = field(default_factory=list)
-    misled: bool = False
+    misled: tuple[float, float] = (math.inf, -math.inf)
 
 
 Fault = Callable[[Scene], None]
@@ -178,5 +183,6 @@ async def _quiet(watcher: Watcher) -> None:
 
 def _words(scene: Scene, watcher: Watcher) -> list[str]:
     told = [str(violation) for violation in violations(watcher.history)]
-    idle = [] if scene.misled else scene.proxy.trace.idle()
+    since, until_ = scene.misled
+    idle = [one for one in scene.proxy.trace.idle() if not since <= one.at <= until_]
     return told + [f"it changes nothing: {one}" for one in idle]

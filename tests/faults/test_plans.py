@@ -30,7 +30,7 @@ async def test_no_plan_makes_a_difference(cluster: Cluster, gateway: Gateway) ->
         if ran.wrong:
             wrong[plan.name] = [*ran.wrong, *ran.story]
 
-    await run_all(place, plans, references.endings, told=told)
+    await run_all(place, plans, references.endings, width=SAMPLE, told=told)
 
     assert {plan.kind for plan in plans} == {plan.kind for plan in made} - UNFIT
     assert wrong == {}
@@ -47,6 +47,13 @@ def test_a_write_may_be_repeated_where_its_answer_was_lost() -> None:
 
     first.code = 0
     assert Trace([first, again]).idle() == []
+
+
+def test_a_process_that_has_seen_a_write_may_not_repeat_it() -> None:
+    first, again = written("services"), written("services", changed=False)
+    first.code, first.agent, again.agent = 0, "serin/one", "serin/two"
+
+    assert Trace([first, again]).idle() == [again]
 
 
 def test_a_moment_is_counted_by_what_is_written() -> None:

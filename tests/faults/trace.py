@@ -30,6 +30,7 @@ class Asked:
         changed: Whether the server's answer shows another version than the object had just before; None where
             nobody looked.
         fault: What was done to it, in words.
+        agent: Who asks: of the operator, each process by a name of its own.
     """
 
     verb: str
@@ -42,6 +43,7 @@ class Asked:
     version: str = ""
     changed: bool | None = None
     fault: str = ""
+    agent: str = ""
 
     @property
     def write(self) -> bool:
@@ -96,11 +98,13 @@ class Trace:
         return [one for one in self.asked if one.write and 200 <= one.acted < 300]
 
     def idle(self) -> list[Asked]:
-        """Writes that changed nothing, unless the answer to the one before was lost: that may be repeated."""
-        lost: set[tuple[str, str, str]] = set()
+        """Writes that changed nothing, but for those whose answer was lost before: such a one may be repeated
+        by the process that waited for it. Another process has seen what became of it.
+        """
+        lost: set[tuple[str, ...]] = set()
         found = []
         for one in self.writes:
-            key = (one.verb, one.kind, one.name)
+            key = (one.agent, one.verb, one.kind, one.name)
             if one.changed is False and key not in lost:
                 found.append(one)
             lost.discard(key)

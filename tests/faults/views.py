@@ -2,9 +2,13 @@
 
 import asyncio
 import json
+import math
+import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
+from tests.cluster.waiting import until
 from tests.faults.acts import (
     Answer,
     EventAct,
@@ -20,10 +24,14 @@ from tests.faults.acts import (
 )
 from tests.faults.run import Fault, Scene
 from tests.faults.scripts import beside
+from tests.faults.trace import Asked
 from tests.invariants.world import labels
 
 STALE_SECONDS: Final = 4.0
 """How long a view is stale: longer than any back-off that a stale write would bring at first."""
+AWAKE_SECONDS: Final = 2.0
+"""After the end of the past: a look that began in it may still write."""
+STARTED_WITHIN: Final = 60.0
 
 
 def event(*, kind: str, nth: int, act: EventAct) -> Fault:
@@ -73,17 +81,23 @@ def past_after(state: str, writes: int) -> Fault:
     def fault(scene: Scene) -> None:
         proxy = scene.proxy
 
-        async def wake() -> None:
-            await asyncio.sleep(2 * STALE_SECONDS)
+        async def wake(before: int) -> None:
+            async def not_listed() -> set[str]:
+                asked = [one for one in proxy.trace.all[before:] if isinstance(one, Asked)]
+                return set(WATCHED_BY_ALL) - {one.kind for one in asked if one.verb == "list" and one.code}
+
+            await until(not_listed, lambda left: not left, within=STARTED_WITHIN, what="lists of all kinds")
+            await asyncio.sleep(STALE_SECONDS)
             proxy.lift()
             proxy.thaw()
+            scene.misled = (scene.misled[0], time.time() + AWAKE_SECONDS)
 
         async def fall_back() -> None:
-            scene.misled = True
+            scene.misled = (time.time(), math.inf)
             known = [int(one.version) for one in proxy.trace.writes if one.version]
             proxy.freeze(*WATCHED_BY_ALL)
             proxy.lay(Rule(verb="list", times=None, act=listed_at(known[-1 - writes])))
-            await beside(scene, wake)()
+            await beside(scene, partial(wake, len(proxy.trace.all)))()
             await scene.kept.kill()
 
         proxy.lay(_once_in(state, fall_back))

@@ -1,5 +1,6 @@
 """The operator as a process of its own, under its own ServiceAccount, in one test's namespace."""
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -12,10 +13,13 @@ import pytest
 import pytest_asyncio
 
 from tests.cluster.cluster import Cluster
+from tests.cluster.gateway import Gateway
 from tests.cluster.images import Image
 from tests.cluster.network import GATEWAY, free_port
 from tests.cluster.processes import Program, answers
 from tests.cluster.waiting import until
+from tests.faults.ground import prepared
+from tests.operator.beside import SCENARIOS, Acts
 from tests.stage.operator import ACCESS
 
 SERVER = "serin.test/files:1"
@@ -74,3 +78,19 @@ async def operator(operators: Operators) -> AsyncIterator[Operator]:
 def images(cluster: Cluster) -> None:
     """A web server that takes the part of a model's."""
     cluster.images[SERVER] = Image(entrypoint=(sys.executable, "-m", "http.server", "8080"))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def acts(request: pytest.FixtureRequest, cluster: Cluster, gateway: Gateway) -> AsyncIterator[Acts]:
+    """The scenarios whose tests were chosen, under way."""
+    chosen = {item.name for item in request.session.items}
+    place = await prepared(cluster)
+
+    async def begun(name: str) -> None:
+        await SCENARIOS[name](place)
+
+    under_way = {name: asyncio.create_task(begun(name), name=name) for name in SCENARIOS if name in chosen}
+    yield under_way
+    for task in under_way.values():
+        task.cancel()
+    await asyncio.gather(*under_way.values(), return_exceptions=True)
