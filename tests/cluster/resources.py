@@ -52,6 +52,7 @@ ENDPOINT_SLICES: Final = Resource("discovery.k8s.io/v1", "endpointslices")
 LEASES: Final = Resource("coordination.k8s.io/v1", "leases")
 JOBS: Final = Resource("batch/v1", "jobs")
 AUTOSCALERS: Final = Resource("autoscaling/v2", "horizontalpodautoscalers")
+ROLES: Final = Resource("rbac.authorization.k8s.io/v1", "roles")
 CLUSTER_ROLES: Final = Resource("rbac.authorization.k8s.io/v1", "clusterroles", namespaced=False)
 CLUSTER_ROLE_BINDINGS: Final = Resource(
     "rbac.authorization.k8s.io/v1", "clusterrolebindings", namespaced=False
