@@ -13,6 +13,8 @@ from tests.chart import monitoring
 from tests.cluster import binaries, envoy, helm, network, prometheus
 from tests.cluster.binaries import Missing
 from tests.cluster.modelserver import environment as modelserver
+from tests.gitops.definitions import definitions
+from tests.gitops.program import readers
 
 PARTS: Final[tuple[Callable[[], object], ...]] = (
     network.require,
@@ -22,6 +24,8 @@ PARTS: Final[tuple[Callable[[], object], ...]] = (
     modelserver.ready,
     helm.ready,
     monitoring.definitions,
+    readers,
+    definitions,
     kwok,
 )
 
