@@ -78,6 +78,10 @@ BASE: Final[Spec] = {
         "address": "http://prometheus:9090",
         "labels": {"namespace": "exported_namespace", "pod": "exported_pod"},
     },
+    "notifications": [
+        {"name": "chat", "channel": "slack", "format": "Slack", "on": ["Harm", "Promoted"]},
+        {"name": "bus", "url": "https://events.example.com/a"},
+    ],
     "paused": True,
     "revisionHistoryLimit": 3,
 }
@@ -149,6 +153,10 @@ def _signals(shown: Shown, index: int) -> Any:
 
 def _guards(shown: Shown) -> Any:
     return [guard for guard in (shown.guards.guards if shown.guards else ())]
+
+
+def _notifications(shown: Shown) -> Any:
+    return shown.intent.notifications
 
 
 def _gates(shown: Shown) -> Any:
@@ -461,6 +469,27 @@ LEAVES: Final[Mapping[str, Leaf]] = {
         drives="the query",
         other="kubernetes_pod",
         shows=lambda shown: shown.asked_of_prometheus(4),
+    ),
+    "notifications[].name": Leaf(
+        at="notifications[0].name", drives="what the log calls it", shows=_notifications
+    ),
+    "notifications[].channel": Leaf(
+        at="notifications[0].channel", drives="which channel is told", shows=_notifications
+    ),
+    "notifications[].format": Leaf(
+        at="notifications[0].format",
+        drives="what is sent",
+        other="CloudEvents",
+        shows=_notifications,
+    ),
+    "notifications[].on[]": Leaf(
+        at="notifications[0].on[0]", drives="what is told", other="Aborted", shows=_notifications
+    ),
+    "notifications[].url": Leaf(
+        at="notifications[1].url",
+        drives="who is told",
+        other="https://events.example.com/b",
+        shows=_notifications,
     ),
     "paused": Leaf(
         at="paused",

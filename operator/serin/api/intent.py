@@ -15,6 +15,7 @@ from serin.api.analysis import Analysis
 from serin.api.checks import gates_of, guards_of
 from serin.api.invalid import InvalidSpec, first_fault
 from serin.api.model import ModelDeployment, Rollout, Traffic
+from serin.api.notifications import notifications_of
 from serin.api.prometheus import Prometheus
 from serin.api.revision import revision_of
 from serin.api.runtimes import runtime_of
@@ -87,6 +88,7 @@ def _intent(asked: ModelDeployment, runtime: Runtime, signals: tuple[SignalPolic
         paused=spec.paused,
         history_limit=spec.revision_history_limit,
         requests=requests_of(metadata.annotations),
+        notifications=notifications_of(spec.notifications),
     )
 
 

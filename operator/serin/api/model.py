@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar
 from pydantic import ConfigDict, Field, StrictBool, StrictInt
 
 from serin.api.analysis import Analysis
+from serin.api.notifications import Notification
 from serin.api.prometheus import Prometheus
 from serin.api.spelling import (
     MONTH,
@@ -253,6 +254,8 @@ class Spec(Spelled):
     """How the canary is judged against the stable revision while both serve."""
     prometheus: Prometheus = Prometheus()
     """Where the model's samples are."""
+    notifications: Annotated[tuple[Notification, ...], Field(max_length=8, json_schema_extra=BY_NAME)] = ()
+    """Who is told of transitions."""
     paused: StrictBool = False
     """Holds a rollout where it is, the way for Git. Harm still rolls back."""
     revision_history_limit: Annotated[StrictInt, Field(ge=0, le=50)] = 5

@@ -14,6 +14,7 @@ from serin.domain.analysis.policy import Policy
 from serin.domain.analysis.request import LabelNames
 from serin.domain.gates import GatePolicy
 from serin.domain.names import Key, RevisionHash
+from serin.domain.receivers import NotificationPolicy
 
 
 class RouterKind(StrEnum):
@@ -130,3 +131,4 @@ class Intent:
     guards: tuple[GuardPolicy, ...] = ()
     """Not part of the policy: a changed limit acts at once, and no evidence is lost for it."""
     gates: tuple[GatePolicy, ...] = ()
+    notifications: tuple[NotificationPolicy, ...] = ()
