@@ -117,7 +117,8 @@ async def _through(switch: Switch, member: Member, moment: str, wish: Wish, *, d
     try:
         await member.model.until(holds, within=WITHIN)
         await switch.off(dice.uniform(*DARK_SECONDS))
-        await until(member.unlike, lambda found: not found, within=WITHIN, what=f"the end of {moment}")
+        await member.model.until(lambda seen: not seen["status"].get("rollout"), within=WITHIN)
+        await until(member.unlike, lambda found: not found, what=f"what {member.model.name} asks for")
     except NotInTime as late:
         return [f"{member.model.name}: {late}"]
     if wish is Wish.GOOD and (lost := member.traffic.results.lost()):
