@@ -24,7 +24,7 @@ from serin.runtime.settings import CHILD_SETTLE_SECONDS
 from serin.runtime.store import Store
 
 with without("kubernetes"):
-    # Kopf loads that client, 18 MB, only to know its models where a handler returns one.
+    # Kopf loads that client, 12 MB, only to know its models where a handler returns one.
     import kopf
 
 
@@ -75,6 +75,14 @@ class Watches:
             )
             for task in following:
                 task.cancel()
+
+    async def listed(self) -> None:
+        """Wait until all that existed at the start has been seen.
+
+        A look before that could take a child for missing that only has not been shown yet.
+        """
+        for informer in self._informers:
+            await informer.listed()
 
     def stop(self) -> None:
         """Let `run` end."""

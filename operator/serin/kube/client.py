@@ -22,6 +22,9 @@ APPLY: Final = "application/apply-patch+yaml"
 MERGE: Final = "application/merge-patch+json"
 METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
+NAMES: Final = 500
+"""Rows of one page of names: they come with managedFields, a kilobyte or two each."""
+
 
 @dataclass(frozen=True, slots=True)
 class Named:
@@ -118,22 +121,23 @@ class KubeClient:
             return
 
     async def list_metadata(self, kind: str, namespace: str | None = None) -> Listing:
-        """Names and versions of Serin's objects of a kind, in one namespace or in all.
-
-        Answered from the server's watch cache, so it may be old: compare with its `resource_version`.
-        """
+        """Names and versions of Serin's objects of a kind, in one namespace or in all, as of one moment."""
         row = KINDS[kind]
-        answer = await self._send(
-            Request("list", kind, namespace),
-            "GET",
-            row.path(namespace),
-            query={"resourceVersion": "0"} | ({"labelSelector": MODEL_LABEL} if row.labelled else {}),
-            accept=METADATA_ONLY,
-        )
-        return Listing(
-            answer["metadata"]["resourceVersion"],
-            tuple(_named(item["metadata"]) for item in answer["items"] or ()),
-        )
+        chosen = {"limit": str(NAMES)} | ({"labelSelector": MODEL_LABEL} if row.labelled else {})
+        found: list[Named] = []
+        rest: dict[str, str] = {}
+        while True:
+            answer = await self._send(
+                Request("list", kind, namespace),
+                "GET",
+                row.path(namespace),
+                query=chosen | rest,
+                accept=METADATA_ONLY,
+            )
+            found += [_named(item["metadata"]) for item in answer["items"] or ()]
+            if not answer["metadata"].get("continue"):
+                return Listing(answer["metadata"]["resourceVersion"], tuple(found))
+            rest = {"continue": answer["metadata"]["continue"]}
 
     async def serves(self, kind: str) -> bool:
         """Whether the cluster has this kind."""

@@ -3,6 +3,7 @@
 What is watched is told line by line, whatever the chunks it comes in; every watch is read here.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
@@ -18,6 +19,7 @@ from serin.kube.kinds import KINDS
 
 PAGE: Final = 100
 """Objects of one page: some megabytes at once, however many there are."""
+PAGES_AT_ONCE: Final = 2
 LIST_SECONDS: Final = 60.0
 SILENT_SECONDS: Final = 70.0
 """A connection without even a bookmark, which comes each minute, is given up, and the watch goes on over
@@ -41,11 +43,14 @@ class Streams:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        # At a start all kinds are listed at once, and so would be their pages in memory.
+        self._turns = asyncio.Semaphore(PAGES_AT_ONCE)
 
     async def page(self, kind: str, namespace: str | None, *, after: str = "") -> Page:
         """One page of Serin's objects of a kind; `after` is the `rest` of the page before it."""
         call = _call("list", kind, namespace, {"limit": str(PAGE)} | ({"continue": after} if after else {}))
-        chunks = [chunk async for chunk in _read(self._connection, call, within(LIST_SECONDS))]
+        async with self._turns:
+            chunks = [chunk async for chunk in _read(self._connection, call, within(LIST_SECONDS))]
         try:
             answer = json.loads(b"".join(chunks))
         except ValueError as error:

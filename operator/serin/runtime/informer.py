@@ -75,6 +75,7 @@ class Informer:
         self._shown, self._lost = shown, lost
         self._random, self._clock = random, clock
         self._version: str | None = None
+        self._listed = asyncio.Event()
         self._failures = 0
         self._moved = clock()
 
@@ -90,6 +91,10 @@ class Informer:
                     self._version = None
                 await self._wait(error)
 
+    async def listed(self) -> None:
+        """Wait until all that existed at the start has been shown."""
+        await self._listed.wait()
+
     def fault(self) -> str | None:
         """Whether it hangs, in words. An outage is no fault: it tries again and again."""
         silent = self._clock() - self._moved
@@ -104,6 +109,7 @@ class Informer:
         while not version or rest:
             version, rest = self._show(await server.page(self._kind, self._namespace, after=rest), existing)
         self._drop_all_but(existing, at=int(version))
+        self._listed.set()
         return version
 
     def _show(self, page: Page, existing: set[str]) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Finds deletions that no watch has shown, and tells when everything there was at the start has been seen.
+"""Finds deletions that no watch has shown, and watches that show nothing any more.
 
 A watch that starts anew after a gap shows what exists, not what has gone. A list of names, far cheaper than
 the objects, shows the rest. It may be older than what the store knows: only what is no younger than the
@@ -12,11 +12,8 @@ from typing import Final, Protocol
 
 from serin.domain.names import Key
 from serin.kube.client import Listing, Named
-from serin.kube.errors import KubeError, Throttled
+from serin.kube.errors import KubeError
 
-RELIST_SECONDS: Final = 2.0
-"""How long a name of the start-up list is awaited before the list is taken again: it may be gone by now."""
-LOOK_SECONDS: Final = 0.05
 PATIENCE_SECONDS: Final = 60.0
 """How far a watch may be behind a list. Milliseconds are usual; thousands of objects at once take seconds."""
 
@@ -71,15 +68,6 @@ class Sweeper:
         self._namespaces: Sequence[str | None] = list(namespaces) or [None]
         self._found = found
 
-    async def synced(self) -> None:
-        """Wait until everything that exists has been seen.
-
-        A look before that could take a child for missing that only has not been shown yet.
-        """
-        for kind in self._kinds:
-            for namespace in self._namespaces:
-                await self._seen(kind, namespace)
-
     async def run(self, every: float) -> None:
         """Sweep for ever, so many seconds apart.
 
@@ -130,22 +118,3 @@ class Sweeper:
         if behind:
             missed = ", ".join(sorted(f"{row.namespace}/{row.name}" for row in behind)[:3])
             raise StalledWatch(f"the watch of {kind} has not shown for a minute what became of {missed}")
-
-    async def _seen(self, kind: str, namespace: str | None) -> None:
-        loop = asyncio.get_running_loop()
-        wanted, listed_at = await self._existing(kind, namespace), loop.time()
-        while wanted - {row.uid for row in self._known.names(kind)}:
-            if loop.time() - listed_at > RELIST_SECONDS:
-                wanted, listed_at = await self._existing(kind, namespace), loop.time()
-            await asyncio.sleep(LOOK_SECONDS)
-
-    async def _existing(self, kind: str, namespace: str | None) -> set[str]:
-        """What there is at the start, asked for until it is answered: without it no look may begin."""
-        while True:
-            try:
-                listing = await self._lister.list_metadata(kind, namespace)
-            except KubeError as error:
-                logger.warning("start delayed", extra={"error": str(error)})
-                await asyncio.sleep(error.retry_after if isinstance(error, Throttled) else RELIST_SECONDS)
-            else:
-                return {row.uid for row in listing.items}

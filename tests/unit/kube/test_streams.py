@@ -13,7 +13,9 @@ from aiohttp import web
 from serin.kube.access import Access
 from serin.kube.connection import Connection
 from serin.kube.errors import KubeError, Unavailable
+from serin.kube.leases import LeaseObject
 from serin.kube.streams import Streams
+from serin.kube.transport import Transport
 from tests.unit.kube.test_client import kubeconfig, server
 
 POD = {"metadata": {"name": "fraud-1", "namespace": "ml", "uid": "p", "resourceVersion": "7"}}
@@ -114,3 +116,14 @@ async def test_a_token_that_was_replaced_is_the_one_that_is_sent(tmp_path: Path)
 
     assert page.objects == ()
     assert sent == ["Bearer old", "Bearer new"]
+
+
+async def test_the_watch_of_a_lease_ends_where_its_version_is_forgotten(tmp_path: Path) -> None:
+    lease = {"metadata": {"name": "serin", "resourceVersion": "8"}}
+    told = sending(line("MODIFIED", lease), line("ERROR", {"code": 410, "message": "too old"}))
+
+    async with server(told) as port, Transport.connected(kubeconfig(tmp_path, port)) as transport:
+        leases = LeaseObject(transport, namespace="serin-system", name="serin")
+        seen = [change async for change in leases.changes("5")]
+
+    assert seen == [{"type": "MODIFIED", "object": lease}]

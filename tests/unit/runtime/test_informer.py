@@ -115,6 +115,21 @@ async def test_all_pages_are_shown_and_then_what_changes() -> None:
     assert desk.known() == {("a", "101"), ("b", "6")}
 
 
+async def test_all_there_was_has_been_seen_after_the_last_page() -> None:
+    pages = [[deployment(uid="a", version=5)], [deployment(uid="b", version=6)]]
+    desk = Desk(Server(pages=pages, refusals=[Throttled(REQUEST, "starting", retry_after=5)]))
+    following = asyncio.create_task(desk.informer.run(desk.server))
+    listed = asyncio.create_task(desk.informer.listed())
+    await asyncio.sleep(4)
+    assert not listed.done()
+
+    await listed
+
+    assert desk.server.requests[:3] == ["list", "list", "list 1"]
+    assert len(desk.known()) == 1  # the later of two by one name
+    following.cancel()
+
+
 async def test_a_watch_that_ends_goes_on_where_it_was() -> None:
     mark = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "140"}}}
     watches: list[list[Step]] = [[changed("ADDED", 101)], [mark, Unavailable(REQUEST, "connection reset")]]

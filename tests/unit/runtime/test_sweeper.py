@@ -1,4 +1,4 @@
-"""The sweeper: lost deletions are found, living objects spared, and the start waits for what exists."""
+"""The sweeper: lost deletions are found, living objects spared, and a watch that has stalled is told."""
 
 import asyncio
 
@@ -6,10 +6,10 @@ import pytest
 
 from serin.domain.names import Key
 from serin.kube.client import Listing, Named
-from serin.kube.errors import KubeError, Request, Throttled, Unavailable
+from serin.kube.errors import KubeError, Request, Unavailable
 from serin.runtime.store import Store
-from serin.runtime.sweeper import PATIENCE_SECONDS, RELIST_SECONDS, StalledWatch, Sweeper
-from tests.unit.runtime.objects import child, deployment, model, seen
+from serin.runtime.sweeper import PATIENCE_SECONDS, StalledWatch, Sweeper
+from tests.unit.runtime.objects import deployment, model, seen
 
 pytestmark = pytest.mark.looptime(start=0)
 
@@ -160,45 +160,3 @@ async def test_a_list_that_fails_is_tried_again_at_the_next_sweep(
 
     assert found == [(FRAUD, "ModelDeployment")]
     running.cancel()
-
-
-async def test_the_start_waits_for_everything_that_exists(
-    sweeper: Sweeper, server: Server, store: Store
-) -> None:
-    server.rows = {
-        "ModelDeployment": [Named("ml", "fraud", "m-1", "10")],
-        "Pod": [Named("ml", "stray", "p-1", "20")],
-    }
-    synced = asyncio.create_task(sweeper.synced())
-
-    store.put(seen(model(), "ADDED"))
-    await asyncio.sleep(1)
-    assert not synced.done()
-    # A pod that carries the label and is none of ours has been seen all the same.
-    store.observe("Pod", seen(child("Pod", revision=None, name="stray", uid="p-1", status={})))
-    await asyncio.sleep(1)
-
-    assert synced.done()
-
-
-async def test_the_start_does_not_wait_for_what_is_deleted_meanwhile(
-    sweeper: Sweeper, server: Server
-) -> None:
-    server.rows = {"Deployment": [Named("ml", "fraud-r1", "c-1", "10")]}
-    synced = asyncio.create_task(sweeper.synced())
-    await asyncio.sleep(1)
-
-    server.rows = {}
-    await asyncio.sleep(RELIST_SECONDS)
-
-    assert synced.done()
-
-
-async def test_the_start_outwaits_a_server_that_is_starting_too(
-    sweeper: Sweeper, server: Server, looptime: float
-) -> None:
-    server.errors = [Throttled(LIST, "storage is (re)initializing", retry_after=5), Unavailable(LIST, "gone")]
-
-    await sweeper.synced()
-
-    assert looptime == 5 + RELIST_SECONDS
