@@ -33,6 +33,7 @@ def main() -> int:
     console = Console(width=None if sys.stdout.isatty() else 110)
     plan = Plan(
         count=options.count,
+        changed=min(options.changed or options.count, options.count),
         idle_seconds=options.idle,
         accepted=not options.no_controller,
         arguments=tuple(options.operator),
@@ -67,7 +68,8 @@ async def _measure(found: binaries.Binaries, simulator: Path, plan: Plan) -> lis
 
 def _table(figures: list[Figures]) -> Table:
     count = figures[0].objects
-    table = Table(title=f"{count} ModelDeployments; requests and CPU for each, by the operator")
+    few = "" if (changed := figures[1].objects) == count else f", {changed} of them changed"
+    table = Table(title=f"{count} ModelDeployments{few}; requests and CPU for each, by the operator")
     columns = (
         "writes",
         "refused",
@@ -108,6 +110,7 @@ def _bars(checked: list[Bar]) -> Table:
 def _document(plan: Plan, figures: list[Figures], checked: list[Bar]) -> object:
     return {
         "objects": plan.count,
+        "changed": plan.changed,
         "routesAccepted": plan.accepted,
         "idleSeconds": plan.idle_seconds,
         "machine": {"cores": os.cpu_count(), "kind": platform.machine(), "python": platform.python_version()},
@@ -121,6 +124,7 @@ def _document(plan: Plan, figures: list[Figures], checked: list[Bar]) -> object:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("-n", "--count", type=int, default=300, help="ModelDeployments (%(default)s)")
+    parser.add_argument("--changed", type=int, metavar="K", help="give only K of them a new version (all)")
     parser.add_argument("--idle", type=float, default=60.0, help="seconds to look at idle ones (%(default)g)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     parser.add_argument(

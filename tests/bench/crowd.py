@@ -4,7 +4,7 @@ Each has an HTTPRoute, three replicas and a canary of two steps, 20 % and 60 %, 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final, NoReturn, TypeAlias
@@ -47,14 +47,16 @@ class Crowd:
         self._api, self._namespace, self._patience = api, namespace, patience
         self._models = [Model(api, namespace, f"model-{number:04}") for number in range(count)]
 
-    async def apply(self, version: str, title: str) -> Took:
-        """Apply a version to all of them, and wait until it is what all of them serve."""
-        wanted = spec(version)
+    async def apply(self, version: str, title: str, *, to: int | None = None) -> Took:
+        """Apply a version to all of them, or to so many, and wait until it is what all these serve."""
+        wanted, models = spec(version), self._models[:to]
         found = await self._api.list(MODEL_DEPLOYMENTS, self._namespace)
         before = {key_of(one).name: one["metadata"]["generation"] for one in found}
-        return await self._done(
-            title, lambda model: model.apply(wanted), lambda bar: self._serving(bar, before)
-        )
+
+        async def arrived(bar: Bar) -> None:
+            await self._serving(bar, {model.name: before.get(model.name, 0) for model in models})
+
+        return await self._done(title, models, lambda model: model.apply(wanted), arrived)
 
     async def delete(self, title: str) -> Took:
         """Delete all of them, and wait until nothing of theirs is left."""
@@ -62,36 +64,26 @@ class Crowd:
         async def ask(model: Model) -> None:
             await self._api.delete(MODEL_DEPLOYMENTS, model.name, self._namespace)
 
-        return await self._done(title, ask, self._gone)
+        return await self._done(title, self._models, ask, self._gone)
 
     async def _done(
         self,
         title: str,
+        models: Sequence[Model],
         ask: Callable[[Model], Awaitable[object]],
         arrived: Callable[[Bar], Coroutine[None, None, None]],
     ) -> Took:
         began = monotonic()
-        with tqdm(total=len(self._models), desc=f"{title:8}", unit="model", leave=False) as bar:
+        with tqdm(total=len(models), desc=f"{title:8}", unit="model", leave=False) as bar:
             async with asyncio.timeout(self._patience), asyncio.TaskGroup() as group:
                 group.create_task(arrived(bar))
-                await self._by_clients(ask)
+                await _by_clients(models, ask)
                 asked = monotonic()
         return Took(asking=asked - began, arriving=monotonic() - began)
 
-    async def _by_clients(self, ask: Callable[[Model], Awaitable[object]]) -> None:
-        waiting = iter(self._models)
-
-        async def client() -> None:
-            for model in waiting:
-                await ask(model)
-
-        async with asyncio.TaskGroup() as group:
-            for _ in range(CLIENTS):
-                group.create_task(client())
-
     async def _serving(self, bar: Bar, before: Mapping[str, int]) -> None:
-        """Wait until each serves a generation later than the one it was at."""
-        awaited = {model.name for model in self._models}
+        """Wait until each of these serves a generation later than the one it was at."""
+        awaited = set(before)
         async for change in changes(self._api, MODEL_DEPLOYMENTS, self._namespace):
             if change.type not in ("ADDED", "MODIFIED"):
                 continue
@@ -116,6 +108,18 @@ class Crowd:
         path = resource.path(self._namespace)
         answer = await self._api.request("GET", path, params={"limit": "1"})
         return len(answer["items"]) + int(answer["metadata"].get("remainingItemCount", 0))
+
+
+async def _by_clients(models: Sequence[Model], ask: Callable[[Model], Awaitable[object]]) -> None:
+    waiting = iter(models)
+
+    async def client() -> None:
+        for model in waiting:
+            await ask(model)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(CLIENTS):
+            group.create_task(client())
 
 
 def _serves(model: Object) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import Final
@@ -31,6 +31,7 @@ class Plan:
 
     Attributes:
         count: ModelDeployments.
+        changed: How many of them get a new version.
         idle_seconds: How long nothing is asked.
         accepted: A controller takes the routes; without one each weight waits five seconds.
         arguments: More of the operator's command line.
@@ -38,6 +39,7 @@ class Plan:
     """
 
     count: int
+    changed: int
     idle_seconds: float
     accepted: bool
     arguments: tuple[str, ...]
@@ -56,7 +58,8 @@ async def measured(found: Binaries, kwok: Path, plan: Plan) -> AsyncGenerator[Fi
         bench = _Bench(cluster, operator, plan)
         crowd = Crowd(cluster.api, NAMESPACE, plan.count, patience=plan.patience)
         yield await bench.measured("create", crowd.apply("1", "create"))
-        yield await bench.measured("canary", crowd.apply("2", "canary"))
+        canaries = crowd.apply("2", "canary", to=plan.changed)
+        yield await bench.measured("canary", canaries, objects=plan.changed)
         yield await bench.measured("idle", _idle(plan.idle_seconds))
         yield await bench.restarted()
         yield await bench.measured("delete", crowd.delete("delete"))
@@ -68,8 +71,10 @@ class _Bench:
     def __init__(self, cluster: Cluster, operator: Operator, plan: Plan) -> None:
         self._cluster, self._operator, self._plan = cluster, operator, plan
 
-    async def measured(self, name: str, operation: Awaitable[Took]) -> Figures:
-        """Count until the operator rests again, which is later than the last arrival."""
+    async def measured(self, name: str, operation: Awaitable[Took], *, objects: int | None = None) -> Figures:
+        """Count until the operator rests again, which is later than the last arrival; for each of so many
+        objects, or of all.
+        """
         self._operator.forget_peak()
         looks, since = await self._operator.looks(), await self._cluster.audit.position()
         spent = self._operator.cpu_seconds
@@ -77,7 +82,8 @@ class _Bench:
             took = await operation
             if name != "idle":
                 await self._operator.at_rest()
-        return await self._figures(name, since, took, yardstick, before=(looks, spent))
+        figures = await self._figures(name, since, took, yardstick, before=(looks, spent))
+        return replace(figures, objects=objects or self._plan.count)
 
     async def restarted(self) -> Figures:
         """Count what an operator asks that ends and starts again beside all the objects."""

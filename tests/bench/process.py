@@ -1,7 +1,8 @@
 """The operator as a process whose CPU time and memory are read from the kernel.
 
-It watches the whole cluster, under its own ServiceAccount with the rights of `manifests/`, without a
-Prometheus: steps go on by readiness and time.
+It watches the whole cluster and acts by its Lease, as in a pod: under its own ServiceAccount with the rights
+of `manifests/`, whose token it finds where a kubelet puts it. It has no Prometheus: steps go on by readiness
+and time.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -23,6 +25,15 @@ from tests.stage.operator import ACCESS, ACCOUNT
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 SELDOM: Final = ("--sweep-interval=86400",)
 """Its lists of names, once in ten minutes otherwise, would be counted for what they happen to fall into."""
+AS_IN_A_POD: Final = """
+place=$(readlink -f /var/run) account=$1
+mount -t tmpfs tmpfs "$place"
+mkdir -p "$place/secrets/kubernetes.io"
+ln -s "$account" "$place/secrets/kubernetes.io/serviceaccount"
+shift
+exec "$@"
+"""
+"""Starts a program, in a mount namespace of its own, that finds a service account's files at their place."""
 REST_SECONDS: Final = 3.0
 REST_CPU: Final = 0.05
 """Below this share of a core a process does nothing for objects."""
@@ -37,7 +48,12 @@ class Operator:
 
     async def __aenter__(self) -> Self:
         await self._cluster.install(*ACCESS)
-        self._account = await self._cluster.service_account_kubeconfig(*ACCOUNT)
+        self._account = self._cluster.folder / "account"
+        self._account.mkdir()
+        namespace, _ = ACCOUNT
+        (self._account / "namespace").write_text(namespace)
+        (self._account / "ca.crt").write_bytes(self._cluster.server.ca.read_bytes())
+        (self._account / "token").write_text(await self._cluster.service_account_token(*ACCOUNT))
         await self.start()
         return self
 
@@ -51,8 +67,11 @@ class Operator:
         port = free_port()
         self._address = f"http://{GATEWAY}:{port}"
         pages = [f"--host={GATEWAY}", f"--http-port={port}"]
-        command = [sys.executable, "-m", "serin", "run", *pages, *SELDOM, *self._arguments]
-        program = self._cluster.program("serin", command, kubeconfig=self._account)
+        serin = [sys.executable, "-m", "serin", "run", *pages, *SELDOM, *self._arguments]
+        command = ["unshare", "--mount", "sh", "-ec", AS_IN_A_POD, "sh", str(self._account), *serin]
+        server = urlsplit(self._cluster.server.address)
+        place = {"KUBERNETES_SERVICE_HOST": str(server.hostname), "KUBERNETES_SERVICE_PORT": str(server.port)}
+        program = self._cluster.program("serin", command, environment=place)
         self._program = await program.until(answers(f"{self._address}/readyz")).__aenter__()
 
     async def stop(self) -> None:

@@ -11,7 +11,7 @@ from tests.cluster.binaries import Missing
 from tests.cluster.cluster import Cluster
 
 COUNT = 20
-PLAN = Plan(count=COUNT, idle_seconds=5, accepted=True, arguments=(), patience=300)
+PLAN = Plan(count=COUNT, changed=COUNT, idle_seconds=5, accepted=True, arguments=(), patience=300)
 
 
 async def test_many_models_at_once_cost_what_one_does_so_many_times(cluster: Cluster) -> None:
