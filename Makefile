@@ -16,7 +16,7 @@ MINUTES ?= 30
 MODELS ?= 20
 SEED ?=
 
-.PHONY: help setup demo test lint types unit fuzz corpus traffic plans failover chaos blackouts bench cluster kind clean
+.PHONY: help docs setup demo test lint types unit fuzz corpus traffic plans failover chaos blackouts bench cluster kind clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ fuzz: .venv/complete ## Every leaf of a status edited, and specs, requests and c
 
 search: .venv/complete ## Every course of events of a small world; ARGS=--mutants asks what that would notice
 	@python -m tests.search $(ARGS)
+
+docs: .venv/complete ## The documentation as a site, in site/
+	@NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
 
 corpus: .venv/complete ## Judge more than a thousand rollouts whose truth is known, and write docs/corpus
 	@serin corpus judge --docs docs/corpus

@@ -24,6 +24,10 @@ class Schemas:
     def __contains__(self, body: Object) -> bool:
         return (body["apiVersion"], body["kind"]) in self._known
 
+    def properties(self, api_version: str, kind: str, field: str) -> set[str]:
+        """The names that may stand in one field of an object."""
+        return set(self._known[api_version, kind]["properties"][field]["properties"])
+
     def faults(self, body: Object) -> list[str]:
         """What the server would refuse, each with its place."""
         schema = self._known[body["apiVersion"], body["kind"]]
