@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import yaml
-from yaml.nodes import MappingNode, Node, SequenceNode
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 _LOADER: Final = yaml.SafeLoader
 
@@ -72,9 +72,10 @@ def _twice(node: Node) -> Iterator[tuple[str, Place]]:
     if isinstance(node, MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
-            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
-                yield str(key.value), _place(key)
-            seen.add(key.value if isinstance(key.value, str) else repr(key.value))
+            if isinstance(key, ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                if key.value in seen:
+                    yield key.value, _place(key)
+                seen.add(key.value)
             yield from _twice(value)
     elif isinstance(node, SequenceNode):
         for entry in node.value:
@@ -103,7 +104,9 @@ def _stepped(node: Node, path: str) -> tuple[Place, Node, str] | None:
     if not isinstance(node, MappingNode):
         return None
     # A key may have dots itself, as labels do: the longest that fits is meant.
-    fitting = [(key, value) for key, value in node.value if _fits(str(key.value), path)]
+    fitting = [
+        (key, value) for key, value in node.value if isinstance(key, ScalarNode) and _fits(key.value, path)
+    ]
     if not fitting:
         return None
     key, value = max(fitting, key=lambda pair: len(pair[0].value))

@@ -146,16 +146,18 @@ VERBS: Final[Mapping[str, Verb]] = {
 def _ordered(model: Model, annotation: str, value: str, said: str) -> Answer:
     if model.annotations.get(annotation) == value:
         return NotNow(f"it is asked already ({annotation}={value})", done=True)
-    return Order(annotation=annotation, value=value, said=said + _but_held(model, annotation))
+    return Order(annotation=annotation, value=value, said=said + _but_later(model, annotation))
 
 
-def _but_held(model: Model, annotation: str) -> str:
-    """A promote waits for the end of a pause."""
+def _but_later(model: Model, annotation: str) -> str:
+    """What even a promote waits for: the canary's pods, and the end of a pause."""
     rollout = model.status.rollout
-    if annotation != PROMOTE_ANNOTATION or rollout is None or rollout.paused_at is None:
+    if annotation != PROMOTE_ANNOTATION or rollout is None:
         return ""
-    cure = "spec.paused is false" if model.held_in_spec else _command(model, "resume")
-    return f", as soon as it is not paused any more: {cure}"
+    if rollout.paused_at is not None:
+        cure = "spec.paused is false" if model.held_in_spec else _command(model, "resume")
+        return f", as soon as it is not paused any more: {cure}"
+    return ", as soon as its pods are ready" if rollout.state is State.PREPARING else ""
 
 
 def _nothing_under_way(model: Model, verb: str) -> NotNow:

@@ -1,0 +1,83 @@
+"""`kubectl serin` as a person uses it: the real kubectl, a shell, a terminal, and what is seen in it."""
+
+import os
+import re
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+import pytest_asyncio
+
+from tests.cluster.binaries import Missing
+from tests.cluster.cluster import Cluster
+from tests.cluster.gateway import Gateway
+from tests.plugin import tmux
+from tests.plugin.screens import DRIVEN, OURS, on_the_page, screens, timeless
+from tests.plugin.tmux import Terminal
+from tests.stage.operator import Operator
+
+
+@pytest.fixture(scope="module", autouse=True)
+def in_a_terminal() -> None:
+    """Without tmux there is nothing to look at; where CI is set that is a failure, and otherwise told."""
+    try:
+        tmux.find()
+    except Missing as missing:
+        if os.environ.get("CI"):
+            pytest.fail(str(missing), pytrace=False)
+        pytest.skip(str(missing))
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A place whose path is short: tmux has its socket there."""
+    with TemporaryDirectory(prefix="tmux-") as made:
+        (Path(made) / "second").mkdir()
+        yield Path(made)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def driver(cluster: Cluster, gateway: Gateway, account: Path) -> AsyncIterator[Operator]:
+    """The operator that drives the page's model."""
+    await cluster.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": DRIVEN}})
+    async with Operator(cluster, DRIVEN, account) as running:
+        yield running
+
+
+async def test_the_pages_screens_are_what_a_terminal_shows(
+    cluster: Cluster, driver: Operator, folder: Path
+) -> None:
+    shown = await screens(cluster, folder)
+
+    page = on_the_page()
+    cure = "run python -m tests.plugin.screens"
+    assert set(shown) == set(page), cure
+    for name, screen in shown.items():
+        assert timeless(screen) == timeless(page[name]), f"{name}: {cure}"
+
+
+async def test_colours_are_for_terminals_alone(folder: Path) -> None:
+    (folder / "bad.yaml").write_text("kind: ModelDeployment\napiVersion: serin.dev/v1\n")
+    async with Terminal(folder, {"PATH": OURS}) as terminal:
+        coloured = await _coloured(terminal, f"kubectl serin lint {folder}/bad.yaml")
+        asked = await _coloured(terminal, f"NO_COLOR=1 kubectl serin lint {folder}/bad.yaml")
+        option = await _coloured(terminal, f"kubectl serin --no-color lint {folder}/bad.yaml")
+        piped = await _coloured(terminal, f"kubectl serin lint {folder}/bad.yaml | cat")
+
+    assert (coloured, asked, option, piped) == (True, False, False, False)
+
+
+async def _coloured(terminal: Terminal, command: str) -> bool:
+    assert "error" in await terminal.run(command)
+    return re.search(r"\x1b\[31m", await terminal.screen(colours=True)) is not None
+
+
+async def test_tab_completes(folder: Path) -> None:
+    async with Terminal(folder, {"PATH": OURS}) as terminal:
+        await terminal.run("source <(kubectl serin completion bash)")
+        await terminal.clear()
+        await terminal.type("kubectl-serin prom")
+        await terminal.keys("Tab")
+
+        await terminal.until_seen(r"^\$ kubectl-serin promote")
