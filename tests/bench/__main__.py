@@ -61,7 +61,7 @@ async def _measure(found: binaries.Binaries, simulator: Path, plan: Plan) -> lis
             figures.append(one)
             _say(
                 f"{one.name}: {one.arriving_seconds:.0f} s, {one.cpu_milliseconds:.1f} ms CPU for each, "
-                f"{one.writes} writes, {one.reads} reads, {one.events} Events"
+                f"{one.writes} writes, {one.reads} reads, {one.events} Events, {one.peak_bytes / 1e6:.0f} MB"
             )
     return figures
 
