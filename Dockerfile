@@ -1,7 +1,8 @@
 # The operator's image: the locked environment and nothing else. Runs as nobody, on a read-only file system.
-ARG BASE=python:3.13-slim
+# A release pins what it is made from: --build-arg PYTHON=3.13-slim@sha256:...
+ARG PYTHON=3.13-slim
 
-FROM ${BASE} AS build
+FROM python:${PYTHON} AS build
 ENV UV_PROJECT_ENVIRONMENT=/opt/serin \
     UV_COMPILE_BYTECODE=1 \
     UV_LINK_MODE=copy \
@@ -15,7 +16,7 @@ COPY LICENSE README.md ./
 COPY operator operator
 RUN uv sync --frozen --no-dev --no-editable
 
-FROM ${BASE}
+FROM python:${PYTHON}
 ARG VERSION=dev
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="serin" \
@@ -31,5 +32,7 @@ ENV OPENBLAS_NUM_THREADS=1 \
     PYTHONUNBUFFERED=1
 WORKDIR /tmp
 USER 65532:65532
+# The kubelet asks /healthz and /readyz.
+HEALTHCHECK NONE
 ENTRYPOINT ["serin"]
 CMD ["run"]

@@ -16,7 +16,7 @@ MINUTES ?= 30
 MODELS ?= 20
 SEED ?=
 
-.PHONY: help docs setup demo test lint types unit fuzz corpus traffic plans failover chaos blackouts bench cluster kind clean
+.PHONY: help docs setup demo test lint types unit fuzz corpus traffic plans failover chaos blackouts bench cluster kind scan clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ failover: setup ## ROUNDS (200) forced failovers while rollouts run; ARGS=--defa
 
 cluster: setup ## A control plane with pods as processes; says how to reach it and runs until Ctrl-C
 	@python -m tests.cluster $(ARGS)
+
+scan: .venv/complete ## Dockerfile, manifests, workflows and scripts, by hadolint, checkov, zizmor, shellcheck
+	@tests/chart/scan
 
 kind: .venv/complete ## The operator as an image in a kind cluster: tests and the demo there; needs Docker
 	@tests/kind/run $(ARGS)
