@@ -264,6 +264,9 @@ class Reconciler:
 def _status(model: Mapping[str, Any], kept: _Kept) -> Status:
     """What the status says, read once as long as it is the same: most looks change nothing of it."""
     written = model.get("status")
-    if kept.read is None or kept.read[0] is not written:
-        kept.read = written, status_of_model(model)
-    return kept.read[1]
+    if kept.read is not None and kept.read[0] is written:
+        return kept.read[1]
+    status = status_of_model(model)
+    # An idle one is hardly looked at, and there are thousands.
+    kept.read = (written, status) if status.rollout is not None else None
+    return status
