@@ -86,6 +86,7 @@ def _settings(parsed: argparse.Namespace) -> Settings:
         catalogue=parsed.catalogue,
         scrape_interval=parsed.scrape_interval,
         webhook_allow=tuple(parsed.webhook_allow),
+        notification_channels=parsed.notification_channels,
         workers=parsed.workers,
         host=parsed.host,
         http_port=parsed.http_port,
@@ -151,8 +152,9 @@ def _parser(*, workbench: bool = True) -> argparse.ArgumentParser:
         type=_prefix,
         metavar="URL",
         default=[_prefix(url) for url in os.environ.get("SERIN_WEBHOOK_ALLOW", "").split()],
-        help="what the address of a gate's webhook may begin with; may be repeated; default: none is asked",
+        help="what addresses of webhooks and notifications may begin with; may be repeated; default: none",
     )
+    option("notification-channels", None, "folder of secret addresses, one file for each channel", Path)
     option("workers", defaults.workers, "looks at once", _workers)
     option("host", defaults.host, "address of metrics and probes")
     option("http-port", defaults.http_port, "port of metrics and probes; 0 for any", int)

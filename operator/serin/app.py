@@ -27,6 +27,7 @@ from serin.kube.kinds import MODEL_DEPLOYMENT, Kind
 from serin.kube.transport import Transport
 from serin.prom.connections import connections
 from serin.reconciler import Reconciler
+from serin.runtime.channels import Channels
 from serin.runtime.echoes import EchoedStore
 from serin.runtime.gatekeeper import Gatekeeper
 from serin.runtime.gauges import RolloutPage
@@ -37,9 +38,11 @@ from serin.runtime.judges import judged_by
 from serin.runtime.judging import Judging
 from serin.runtime.lease import Lease
 from serin.runtime.missing import missing_kinds
+from serin.runtime.notifier import Notifier
 from serin.runtime.parts import Parts
 from serin.runtime.prometheuses import Prometheuses
 from serin.runtime.queue import WorkQueue
+from serin.runtime.reporter import Tellers
 from serin.runtime.settings import Settings
 from serin.runtime.sweeper import Sweeper
 from serin.runtime.telemetry import Telemetry
@@ -108,6 +111,13 @@ class Operator:
         self._judging = Judging(changed=self._queue.add_after)
         self._guarding = Guarding(changed=self._queue.add_after, now=time.time)
         self._webhooks = Webhooks(changed=self._queue.add_after)
+        self._notifier = Notifier(
+            current=self._store.model,
+            allowed=self._settings.webhook_allow,
+            channels=Channels(self._settings.notification_channels),
+            clock=_now,
+            counted=telemetry.notified,
+        )
         self._workers = self._staffed()
         self._synced, self._acts = False, False
         self._parts = Parts()
@@ -150,11 +160,12 @@ class Operator:
             guards=self._guarding,
             gates=Gatekeeper(self._kube, self._webhooks, allowed=allowed, clock=_now),
             prometheuses=self._given.prometheuses,
+            receivers=self._notifier,
         )
         reconciler = Reconciler(
             kube=self._kube,
             store=self._store,
-            recorder=self._recorder,
+            recorder=Tellers((self._recorder, self._notifier)),
             inquiries=inquiries,
             catalogue=self._given.catalogue,
             served=frozenset(kind.name for kind in self._kinds),
@@ -171,6 +182,11 @@ class Operator:
             count=self._settings.workers,
             gone=self._store.forget,
         )
+
+    def _models(self) -> Iterator[Mapping[str, Any]]:
+        """Each model that is there."""
+        known = self._store.keys()
+        return (model for key in known if (model := self._store.model(key)))
 
     def _statuses(self) -> Iterator[tuple[Key, Mapping[str, Any]]]:
         """The status of each model that is there."""
@@ -216,6 +232,10 @@ class Operator:
         if self._settings.webhook_allow:
             self._webhooks.session = await opened.enter_async_context(connections())
             opened.push_async_callback(self._webhooks.close)
+        if self._settings.webhook_allow or self._settings.notification_channels:
+            self._notifier.session = await opened.enter_async_context(connections())
+            opened.push_async_callback(self._notifier.close)
+            self._notifier.recall(self._models())
         if self._given.prometheuses.endpoints:
             judges = judged_by(self._given.prometheuses, self._judging, self._guarding, self._telemetry)
             await opened.enter_async_context(judges)

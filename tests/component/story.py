@@ -14,8 +14,10 @@ from serin.domain.rollout.world import Notice
 from serin.kube.errors import Forbidden, Invalid, KubeError
 from serin.prom.endpoints import Endpoint
 from serin.reconciler import Reconciler
+from serin.runtime.channels import Channels
 from serin.runtime.gatekeeper import Gatekeeper
 from serin.runtime.inquiries import Inquiries
+from serin.runtime.notifier import Notifier
 from serin.runtime.prometheuses import Prometheuses
 from serin.runtime.webhooks import answer_of
 from tests.component.cluster_in_memory import Clock, ClusterInMemory, Killed
@@ -152,6 +154,13 @@ class Story:
         gates = Gatekeeper(
             self.cluster, self.bell, allowed=("https://hooks.example.com",), clock=Clock(self.cluster)
         )
+        receivers = Notifier(
+            current=self.cluster.store.model,
+            allowed=(),
+            channels=Channels(None),
+            clock=Clock(self.cluster),
+            counted=lambda form, outcome: None,
+        )
         places = [Endpoint(name="main", url=PROMETHEUS)] if self.judged else []
         self.reconciler = Reconciler(
             kube=self.cluster,
@@ -162,6 +171,7 @@ class Story:
                 guards=self.sentries,
                 gates=gates,
                 prometheuses=Prometheuses(places),
+                receivers=receivers,
             ),
             catalogue=self.catalogue,
             served=frozenset({"HTTPRoute"}),

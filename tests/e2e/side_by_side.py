@@ -153,12 +153,13 @@ async def on_trial(
     canary: Mapping[str, Any] | None = None,
     promote: Mapping[str, Any] = EASY,
     annotations: Mapping[str, str] | None = None,
+    analysis: Mapping[str, Any] | None = None,
     **shape: Any,
 ) -> AsyncIterator[Trial]:
     """A model with users, whose second version has just been applied; at the end no rule may be broken.
 
     Without signals it is judged by the runtime's errors; `stable` and `canary` are the versions' behaviour,
-    `annotations` those of the pods, `shape` more for `spec`.
+    `annotations` those of the pods, `analysis` more of the analysis, `shape` more for `spec`.
     """
     model = Model(ground.cluster.api, ground.place, name)
     given: dict[str, Any] = {"replicas": 1, "steps": {WEIGHT: 1}, "warm_up": 2, **shape}
@@ -166,6 +167,7 @@ async def on_trial(
     def version(number: str, behaviour: Mapping[str, Any] | None) -> Object:
         wanted = spec(number, **given, **(behaviour or {}))
         wanted["analysis"] |= {"promote": dict(promote), **({"signals": list(signals)} if signals else {})}
+        wanted["analysis"] |= dict(analysis or {})
         wanted["template"]["metadata"] = {"annotations": dict(annotations or {})}
         return wanted
 

@@ -1,6 +1,5 @@
 """What docs/metrics.md says there is: metrics with their kind and labels, and the tools that read them."""
 
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,9 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import promql_parser
-import pytest
 
-from tests.cluster.binaries import Missing
+from tests.cluster.needed import needed
 from tests.cluster.prometheus import find_prometheus
 
 REPOSITORY: Final = Path(__file__).parents[2]
@@ -64,9 +62,4 @@ def _selectors(node: Any) -> Iterator[Any]:
 
 def promtool() -> Path:
     """Prometheus' own tool; the test is skipped where it cannot be had, and fails where CI is set."""
-    try:
-        return find_prometheus().with_name("promtool")
-    except Missing as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
+    return needed(find_prometheus).with_name("promtool")

@@ -125,8 +125,21 @@ OPERATOR: Final = Row(
             ],
         ),
         Panel(
+            title="Notifications",
+            about="What receivers of transitions were told, by outcome.",
+            wide=8,
+            queries=[
+                Query(
+                    "sum by (format, outcome) (increase(serin_notifications_total[1h]))",
+                    "{{format}} {{outcome}}",
+                )
+            ],
+            defaults={"custom": STACKED, "min": 0},
+        ),
+        Panel(
             title="CPU",
             about="Of one core.",
+            wide=8,
             queries=[
                 Query(
                     "rate(process_cpu_seconds_total[$__rate_interval]) and on (job, instance) serin_leader",
@@ -139,6 +152,7 @@ OPERATOR: Final = Row(
         Panel(
             title="Memory",
             about="Resident.",
+            wide=8,
             queries=[
                 Query("process_resident_memory_bytes and on (job, instance) serin_leader", "{{instance}}")
             ],

@@ -35,6 +35,7 @@ def test_every_option_becomes_a_setting() -> None:
         "--catalogue=rows",
         "--webhook-allow=https://hooks.example.com/serin",
         "--webhook-allow=http://gates.ml:8080",
+        "--notification-channels=channels",
     )
 
     assert told == Settings(
@@ -49,6 +50,7 @@ def test_every_option_becomes_a_setting() -> None:
         prometheus_config=Path("there"),
         catalogue=Path("rows"),
         webhook_allow=("https://hooks.example.com/serin", "http://gates.ml:8080"),
+        notification_channels=Path("channels"),
     )
 
 

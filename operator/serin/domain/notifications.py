@@ -76,7 +76,7 @@ def _attempt(status: Mapping[str, Any], transition: Transition) -> str:
     """A rejection and an end are about an attempt that may be over, and another under way."""
     if transition is Transition.ROLLOUT_FINISHED and status.get("history"):
         return str(status["history"][-1]["attempt"])
-    if transition in set(REJECTING) and status.get("rejected"):
+    if transition.value in set(map(str, REJECTING)) and status.get("rejected"):
         return str(status["rejected"][-1]["attempt"])
     return str((status.get("rollout") or {}).get("attempt") or "")
 

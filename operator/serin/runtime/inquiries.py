@@ -67,6 +67,14 @@ class Prometheuses(Protocol):
         ...
 
 
+class Receivers(Protocol):
+    """Those that are told of transitions."""
+
+    def refusal(self, intent: Intent) -> InvalidSpec | None:
+        """What is wrong with those that a spec names."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Heard:
     """What is known of an attempt besides what the cluster shows."""
@@ -84,8 +92,15 @@ class Inquiries:
     """
 
     def __init__(
-        self, *, judge: Judge, guards: Guards, gates: Gatekeeper, prometheuses: Prometheuses
+        self,
+        *,
+        judge: Judge,
+        guards: Guards,
+        gates: Gatekeeper,
+        prometheuses: Prometheuses,
+        receivers: Receivers,
     ) -> None:
+        self._receivers = receivers
         self._judge = judge
         self._guards = guards
         self._gates = gates
@@ -96,7 +111,11 @@ class Inquiries:
         place = self._prometheuses.chosen(intent.key.namespace, intent.samples.address)
         if isinstance(place, InvalidSpec):
             return place
-        return label_refusal(place, intent.samples.labels.namespace) or self._gates.refusal(intent)
+        return (
+            label_refusal(place, intent.samples.labels.namespace)
+            or self._gates.refusal(intent)
+            or self._receivers.refusal(intent)
+        )
 
     def endpoint(self, intent: Intent) -> Endpoint | None:
         """Where a model's samples are."""

@@ -55,6 +55,18 @@ class Recorder(Protocol):
         ...
 
 
+class Tellers:
+    """Several who tell, one after the other."""
+
+    def __init__(self, recorders: tuple[Recorder, ...]) -> None:
+        self._recorders = recorders
+
+    def record(self, model: Mapping[str, Any], notice: Notice) -> None:
+        """See `Recorder`."""
+        for recorder in self._recorders:
+            recorder.record(model, notice)
+
+
 class Reporter:
     """The statuses and Events of all keys."""
 

@@ -54,8 +54,11 @@ class Settings:
         catalogue: Folder of rows that replace ours of the same name or join them; read at the start.
         scrape_interval: Prometheus' scrape interval of the models' pods, in seconds. Evidence is counted
             between scrapes, so too small a value sees gaps, and too large a one sees late.
-        webhook_allow: What the address of a gate's webhook may begin with: scheme, host and port, and a path
-            below which everything is allowed. None by default: users would reach what only the operator can.
+        webhook_allow: What the address of a gate's webhook, or of who is told of transitions, may begin with:
+            scheme, host and port, and a path below which everything is allowed. None by default: users would
+            reach what only the operator can.
+        notification_channels: Folder with a file for each channel, whose address is a secret; a file
+            `<namespace>.<channel>` is for one namespace.
         workers: Looks at once. They wait for the API server most of the time; more only press it harder.
         host: Address that metrics and probes are served on.
         http_port: Its port; 0 for any free one.
@@ -73,6 +76,7 @@ class Settings:
     catalogue: Path | None = None
     scrape_interval: float = 15.0
     webhook_allow: tuple[str, ...] = ()
+    notification_channels: Path | None = None
     workers: int = 8
     host: str = "0.0.0.0"  # noqa: S104 - the kubelet and Prometheus call from outside the pod
     http_port: int = 8080

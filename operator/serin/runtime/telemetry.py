@@ -71,6 +71,13 @@ class Telemetry:
             "serin_swept", "Deletions that no watch had shown.", ["kind"], registry=self.registry
         )
 
+        self._notifications = Counter(
+            "serin_notifications",
+            "What receivers of transitions were told.",
+            ["format", "outcome"],
+            registry=self.registry,
+        )
+
     def watch(self, name: str, meaning: str, value: Callable[[], float]) -> None:
         """Show a figure that is asked for when scraped."""
         Gauge(name, meaning, registry=self.registry).set_function(value)
@@ -106,6 +113,10 @@ class Telemetry:
     def swept(self, kind: str) -> None:
         """Count a deletion found by the sweeper."""
         self._swept.labels(kind).inc()
+
+    def notified(self, form: str, outcome: str) -> None:
+        """Count a notification that was delivered, or never will be."""
+        self._notifications.labels(form, outcome).inc()
 
     def page(self) -> bytes:
         """The metrics as Prometheus reads them."""
