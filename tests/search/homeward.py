@@ -5,7 +5,7 @@ gateway takes the route, a look is made when there is a reason for one, and only
 where the spec says, or where a rejection does, and there nothing is written any more.
 """
 
-from tests.search.moves import Moves, _thawed, took
+from tests.search.moves import Moves, thawed, took
 from tests.search.scope import REVISIONS, Asked, steps_of
 from tests.search.state import State
 
@@ -66,7 +66,7 @@ class Homeward:
         if state.gone:
             return None
         if state.stale is not None:
-            return "the operator sees it all again", _thawed(state), ()
+            return "the operator sees it all again", thawed(state), ()
         well = self._well(state)
         if well is not None:
             return "pods get ready, the gateway takes the route", well, ()

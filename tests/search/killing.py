@@ -1,4 +1,4 @@
-"""Who notices the faults: the search first, then the fast tests of the same modules.
+"""Who notices the faults: the quickest scopes first, then fast tests of the same modules, then more scopes.
 
 Each mutant lives in a process of its own that has not imported the operator yet: a finder hands it the
 changed module. Nothing here may import `serin` before that.
@@ -17,21 +17,30 @@ from multiprocessing import get_context
 from types import FrameType, ModuleType
 from typing import Final
 
+# What the processes would import one by one is there when they part.
+import aiohttp  # noqa: F401
+import numpy  # noqa: F401
+import pydantic  # noqa: F401
+import pytest
+import yaml  # noqa: F401
+
 from tests.search.equivalent import EQUIVALENT
 from tests.search.mutants import Mutant, mutated
 
-PROCESSES: Final = 2
 PATIENCE: Final = 90.0
-"""Seconds of CPU after which a search is taken for one that never ends; without a fault it takes a tenth."""
+"""Seconds of CPU after which a scope, or the tests, are taken for what never ends; without a fault it takes
+a tenth.
+"""
+TESTS: Final = "the fast tests"
 FAST_TESTS: Final = (
-    "tests/unit/rollout",
-    "tests/unit/findings",
-    "tests/component/test_sequences.py",
     "tests/component/test_rollout.py",
-    "tests/component/test_corners.py",
     "tests/component/test_recovery.py",
     "tests/component/test_gates.py",
     "tests/component/test_guards.py",
+    "tests/component/test_corners.py",
+    "tests/component/test_sequences.py",
+    "tests/unit/rollout",
+    "tests/unit/findings",
 )
 
 
@@ -44,7 +53,7 @@ class Fate:
     """What became of a mutant.
 
     Attributes:
-        by: Who noticed it: a scope's name, or `tests`; empty where nobody did.
+        by: Who noticed it: a scope's name, or `TESTS`; empty where nobody did.
         how: The first sentence of it.
     """
 
@@ -58,49 +67,60 @@ class Fate:
         return EQUIVALENT.get(str(self.mutant))
 
 
-def fates(mutants: Sequence[Mutant]) -> Iterator[Fate]:
-    """That of each, as they come, on two cores."""
-    with get_context("fork").Pool(PROCESSES, maxtasksperchild=1) as pool:
-        yield from pool.imap_unordered(_searched, mutants, chunksize=1)
+def fates(mutants: Sequence[Mutant], *, processes: int) -> Iterator[Fate]:
+    """That of each, as they come."""
+    with get_context("fork").Pool(processes, maxtasksperchild=1) as pool:
+        yield from pool.imap_unordered(_fate, mutants, chunksize=1)
 
 
-def tested(mutants: Sequence[Mutant]) -> Iterator[Fate]:
-    """What the fast tests say of those that the search let live."""
-    with get_context("fork").Pool(PROCESSES, maxtasksperchild=1) as pool:
-        yield from pool.imap_unordered(_tested, mutants, chunksize=1)
+def _fate(mutant: Mutant) -> Fate:
+    _infect(mutant)
+    signal.signal(signal.SIGPROF, _end)
+    for tried in (_searched, _tested, _searched_more):
+        found = tried(mutant)
+        if found.by or found.equivalent:
+            break
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    return found
 
 
 def _searched(mutant: Mutant) -> Fate:
-    _infect(mutant)
-    signal.signal(signal.SIGPROF, _end)
-    signal.setitimer(signal.ITIMER_PROF, PATIENCE)
+    return _through(mutant, "KILLING")
+
+
+def _searched_more(mutant: Mutant) -> Fate:
+    return _through(mutant, "SURVIVED")
+
+
+def _through(mutant: Mutant, scopes: str) -> Fate:
     name = "import"
+    signal.setitimer(signal.ITIMER_PROF, PATIENCE)
     try:
-        from tests.search.scopes import KILLING
+        from tests.search import scopes as known
         from tests.search.searching import Search
 
-        for scope in KILLING:
+        for scope in getattr(known, scopes):
             name = scope.name
+            signal.setitimer(signal.ITIMER_PROF, PATIENCE)
             for counterexample in Search(scope).run().counterexamples:
                 return Fate(mutant=mutant, by=name, how=counterexample.faults[0])
     except Endless:
         return Fate(mutant=mutant, by=name, how="the search does not end")
     except Exception as error:
         return Fate(mutant=mutant, by=name, how=f"{type(error).__name__}: {error}"[:200])
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
     return Fate(mutant=mutant)
 
 
 def _tested(mutant: Mutant) -> Fate:
-    _infect(mutant)
-    import pytest
-
     told = io.StringIO()
-    with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
-        code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--no-header", *FAST_TESTS])
+    signal.setitimer(signal.ITIMER_PROF, PATIENCE)
+    try:
+        with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
+            code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--no-header", *FAST_TESTS])
+    except Endless:
+        return Fate(mutant=mutant, by=TESTS, how="the tests do not end")
     failed = [line for line in told.getvalue().splitlines() if line.startswith(("FAILED", "ERROR"))]
-    return Fate(mutant=mutant, by="tests" if code else "", how=(failed or [""])[0][:200])
+    return Fate(mutant=mutant, by=TESTS if code else "", how=(failed or [""])[0][:200])
 
 
 def _infect(mutant: Mutant) -> None:

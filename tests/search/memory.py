@@ -20,7 +20,7 @@ from serin.domain.status import (
     State,
     Status,
 )
-from tests.search.scope import NOW, TICK
+from tests.search.scope import NOW, REVISIONS, TICK
 
 LONG_AGO: Final = NOW - 100 * TICK
 OLDEST_STATE: Final = 4
@@ -71,14 +71,15 @@ def status_of(
     history: Sequence[Finished],
 ) -> Status:
     """A status that remembers this."""
-    shown = None
-    if stable:
-        shown = RevisionStatus.model_construct(
-            revision=f"m-{stable}", weight=100, replicas=0, ready_replicas=0
-        )
-    return Status.model_construct(
-        stable=shown, rollout=rollout, rejected=list(rejected), history=list(history)
-    )
+    known = {"rollout": rollout, "rejected": list(rejected), "history": list(history)}
+    return NOTHING.model_copy(update=known | {"stable": stable and STABLE[stable]})
+
+
+NOTHING: Final = Status()
+STABLE: Final = {
+    revision: RevisionStatus(revision=f"m-{revision}", weight=100, replicas=0, ready_replicas=0)
+    for revision in REVISIONS
+}
 
 
 class Memories:

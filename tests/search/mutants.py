@@ -6,8 +6,10 @@ the source, so that a number means the same fault in every process; nothing is w
 
 import ast
 import copy
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from difflib import unified_diff
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -53,16 +55,23 @@ class Mutant:
 
     Attributes:
         number: Which of the module's sites.
-        what: The change, as a person reads it; the key under which it is remembered.
+        what: The change, as a person reads it; with the function, the key under which it is remembered.
+        line: Of the site.
     """
 
     module: str
     number: int
     function: str
     what: str
+    line: int
 
     def __str__(self) -> str:
         return f"{self.module.removeprefix('serin.domain.')}.{self.function}: {self.what}"
+
+    @property
+    def place(self) -> str:
+        """File and line."""
+        return f"operator/{self.module.replace('.', '/')}.py:{self.line}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +84,23 @@ class Change:
 
 def mutants() -> list[Mutant]:
     """All of them, in the order of the source."""
-    return [
-        Mutant(module=module, number=number, function=function, what=change.what)
-        for module in MODULES
-        for number, (_, function, change) in enumerate(_sites(_tree(module)))
-    ]
+    return [mutant for module in MODULES for mutant in _mutants(module)]
+
+
+def _mutants(module: str) -> Iterator[Mutant]:
+    seen: Counter[tuple[str, str]] = Counter()
+    for number, (node, function, change) in enumerate(_sites(_tree(module))):
+        seen[function, change.what] += 1
+        again = seen[function, change.what]
+        what = change.what if again == 1 else f"{change.what} ({again})"
+        line = getattr(node, "lineno", 0)
+        yield Mutant(module=module, number=number, function=function, what=what, line=line)
 
 
 def sample(count: int, *, seed: int = 5) -> list[Mutant]:
-    """So many of them, the same for every run."""
+    """So many of them, the same for every run; in an order in which the first ones tell of all."""
     every = mutants()
-    chosen = Random(seed).sample(range(len(every)), min(count, len(every)))
-    return [every[index] for index in sorted(chosen)]
+    return Random(seed).sample(every, min(count, len(every)))
 
 
 def mutated(mutant: Mutant) -> ast.Module:
@@ -95,6 +109,13 @@ def mutated(mutant: Mutant) -> ast.Module:
     target, _, change = list(_sites(tree))[mutant.number]
     _Replace(target, change).visit(tree)
     return ast.fix_missing_locations(tree)
+
+
+def difference(mutant: Mutant) -> list[str]:
+    """The lines that the fault changes, as they were and as they are."""
+    before, after = (ast.unparse(tree).splitlines() for tree in (_tree(mutant.module), mutated(mutant)))
+    lines = list(unified_diff(before, after, n=0, lineterm=""))
+    return [line for line in lines[2:] if not line.startswith("@@")]
 
 
 class _Replace(ast.NodeTransformer):

@@ -46,6 +46,8 @@ class Scope:
 
     Attributes:
         may: What may happen besides the usual course; each happening costs one of `disturbances`.
+        licensed: Whether a process that was stopped keeps back what it has not sent, as `kube.licence` makes
+            it, and its successor does not act before what it had sent has arrived or run out of time.
         reports: Whether the gateway's controller reports what it took.
         waits: Whether the first step waits for a person.
         later: Whether the judge is undecided until the end, rather than saying Safe, once all is well again.
@@ -61,6 +63,7 @@ class Scope:
     judged: bool = True
     mode: Mode = Mode.ENFORCE
     on_inconclusive: OnInconclusive = OnInconclusive.PAUSE
+    licensed: bool = True
     reports: bool = True
     waits: bool = False
     later: bool = False
@@ -82,7 +85,7 @@ class Spec(NamedTuple):
     """What a person wants: the revision, how many pods of it, whether to go on, and by which plan.
 
     Attributes:
-        plan: 0 is the scope's own; 1 asks for less at its first step, 2 has one step, 3 has none.
+        plan: 0 is the scope's own; 1 asks for less at its first step, 2 has one step.
         policy: Counts changes of the analysis.
     """
 
@@ -147,7 +150,7 @@ def intent_of(scope: Scope, spec: Spec, asked: Asked) -> Intent:
 
 def steps_of(scope: Scope, spec: Spec) -> tuple[Step, ...]:
     """The steps of a plan; names stay with their places."""
-    weights = {0: scope.weights, 1: (20, *scope.weights[1:]), 2: scope.weights[:1], 3: ()}[spec.plan]
+    weights = (scope.weights, (20, *scope.weights[1:]), scope.weights[:1])[spec.plan]
     return tuple(
         Step(name=name, weight=weight, minimum=MINIMUM * TICK, waits=scope.waits and name == "one")
         for name, weight in zip(("one", "two"), weights, strict=False)

@@ -23,6 +23,11 @@ def of(
     return replace(scope, **changes, **more)  # type: ignore[arg-type]
 
 
+def _gated(scope: Scope, name: str, disturbances: int, may: frozenset[str] = frozenset()) -> Scope:
+    """Without a judge: each of its words beside each answer to a gate would make ten times as many states."""
+    return of(scope, name, disturbances, may, revisions=PAIR, gated=True, judged=False)
+
+
 def _special(scope: Scope) -> tuple[Scope, ...]:
     """Policies and rare events, each in a world of its own."""
     return (
@@ -31,15 +36,10 @@ def _special(scope: Scope) -> tuple[Scope, ...]:
         of(scope, "undecided, roll back", 0, later=True, on_inconclusive=OnInconclusive.ROLLBACK),
         of(scope, "undecided, pause", 0, later=True),
         of(scope, "a step waits", 1, frozenset({"promote", "pause"}), waits=True),
-        of(
-            scope,
-            "gates and guards",
-            1,
-            frozenset({"promote", "none"}),
-            revisions=PAIR,
-            gated=True,
-            guarded=True,
-        ),
+        of(scope, "gates", 0, revisions=PAIR, gated=True),
+        _gated(scope, "gates and a person", 1, frozenset({"promote"})),
+        _gated(scope, "gates and lost pods", 1, frozenset({"none"})),
+        of(scope, "guards", 1, frozenset({"promote", "none"}), revisions=PAIR, guarded=True),
         of(scope, "plans and policies", 1, frozenset({"plan", "policy"}), revisions=PAIR),
         of(scope, "sizes", 1, frozenset({"size"}), revisions=PAIR),
         of(scope, "not judged", 1, frozenset({"spec", "none"}), judged=False),
@@ -48,18 +48,29 @@ def _special(scope: Scope) -> tuple[Scope, ...]:
     )
 
 
-def _usual(scope: Scope, disturbances: int) -> tuple[Scope, ...]:
-    return (of(scope, "people, pods and process", disturbances, PEOPLE | PODS | PROCESS),)
+def _twice(scope: Scope) -> tuple[Scope, ...]:
+    """Two disturbances, of kinds that have to do with each other."""
+    return (
+        of(scope, "spec after spec", 2, frozenset({"spec"})),
+        of(scope, "word after word", 2, WORDS, revisions=PAIR),
+        of(scope, "lost and dead", 2, frozenset({"none", "crash"}), revisions=PAIR),
+        of(scope, "lost and superseded", 2, frozenset({"none", "spec"})),
+    )
 
 
 SILENT: Final = of(ROUTED, "a silent gateway", 0, reports=False)
+WORDS: Final = PEOPLE - {"spec"}
 REFUSED: Final = of(ROUTED, "a gateway that refuses", 1, frozenset({"refuses"}))
 LEADERS: Final = tuple(
-    of(scope, "two leaders", 1, frozenset({"ghost"}), revisions=PAIR) for scope in (ROUTED, BY_PODS)
+    of(scope, "two leaders", 2, frozenset({"ghost", "none"}), revisions=PAIR) for scope in (ROUTED, BY_PODS)
 )
-"""A process that is stopped between two writes, and makes the rest of them late. Nothing but the lease, which
-is looked at before each write, keeps it from moving what its successor had no reason to touch: these searches
-find that, and are not part of the others.
+"""A process is stopped between two writes, one of which may be on its way, and another one leads (I12)."""
+UNLICENSED: Final = tuple(
+    of(scope, "two leaders without a licence", 1, frozenset({"ghost"}), revisions=PAIR, licensed=False)
+    for scope in (ROUTED, BY_PODS)
+)
+"""The same where nothing but the fences keeps the old process from its writes: that is not enough. It moves
+what its successor had no reason to touch. `kube.licence` rules that out.
 """
 QUICK: Final = (
     ROUTED,
@@ -69,27 +80,31 @@ QUICK: Final = (
 )
 """What the default suite searches."""
 KILLING: Final = (
-    ROUTED,
-    BY_PODS,
-    SILENT,
-    of(BY_PODS, "pods", 1, PODS, revisions=PAIR),
-    of(ROUTED, "words", 1, frozenset({"abort", "promote", "pause", "retry"}), revisions=PAIR),
-    of(ROUTED, "pods", 1, PODS, revisions=PAIR),
-    of(BY_PODS, "another spec", 1, frozenset({"spec"})),
-    of(ROUTED, "another spec", 1, frozenset({"spec"})),
-    of(BY_PODS, "words", 1, frozenset({"abort", "promote", "pause", "retry"}), revisions=PAIR),
+    *QUICK,
     REFUSED,
-    *_special(BY_PODS),
-    *_special(ROUTED),
+    *(scope for scope in _special(BY_PODS) if not scope.gated and not scope.guarded),
+    of(ROUTED, "from nothing", 1, frozenset({"none", "lost", "spec"}), beginning=True, revisions=PAIR),
+    _gated(BY_PODS, "gates", 0),
+    of(BY_PODS, "guards", 0, revisions=PAIR, guarded=True),
+    of(BY_PODS, "another spec", 1, frozenset({"spec"})),
 )
 """What each mutant has to pass, the quickest first."""
+SURVIVED: Final = (
+    of(ROUTED, "plans", 1, frozenset({"plan", "lost"}), revisions=PAIR),
+    of(ROUTED, "lost", 1, frozenset({"none"}), revisions=PAIR),
+    of(ROUTED, "another spec", 1, frozenset({"spec"})),
+    of(ROUTED, "words", 1, frozenset({"promote", "pause", "abort"}), revisions=PAIR),
+)
+"""What those have to pass that nobody has noticed yet."""
 FULL: Final = (
-    *_usual(ROUTED, 1),
-    *_usual(BY_PODS, 2),
-    of(ROUTED, "people and pods", 2, PEOPLE | PODS),
-    SILENT,
+    *QUICK,
     REFUSED,
-    *_special(ROUTED),
+    *LEADERS,
     *_special(BY_PODS),
+    *_special(ROUTED),
+    *_twice(BY_PODS),
+    *_twice(ROUTED),
+    of(BY_PODS, "whatever may happen", 1, PEOPLE | PODS | PROCESS),
+    of(ROUTED, "whatever may happen", 1, PEOPLE | PODS | PROCESS),
 )
 """What `make search` searches."""

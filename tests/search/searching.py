@@ -6,6 +6,7 @@ covers every interleaving of up to n of them with the usual course.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import inf
 from time import process_time
 
 from tests.search.homeward import Homeward
@@ -25,7 +26,11 @@ class Counterexample:
 
 @dataclass(slots=True, kw_only=True)
 class Found:
-    """What a search saw."""
+    """What a search saw.
+
+    Attributes:
+        whole: Whether it came to its end before its time was over.
+    """
 
     scope: Scope
     states: int = 0
@@ -34,6 +39,7 @@ class Found:
     looks: int = 0
     homeward: int = 0
     seconds: float = 0.0
+    whole: bool = True
     counterexamples: list[Counterexample] = field(default_factory=list)
 
 
@@ -47,8 +53,8 @@ class Search:
         self._depth: dict[State, int] = {}
         self.found = Found(scope=scope)
 
-    def run(self, *, most: int = 1) -> Found:
-        """Search it all, or until so many counterexamples are found."""
+    def run(self, *, most: int = 1, seconds: float = inf) -> Found:
+        """Search it all, or until so many counterexamples are found or so much CPU is used."""
         start, found = process_time(), self.found
         first = self._beginning()
         layers: list[list[State]] = [[first], *([] for _ in range(self.scope.disturbances))]
@@ -59,6 +65,9 @@ class Search:
         for spent, layer in enumerate(layers):
             index = 0
             while index < len(layer) and len(found.counterexamples) < most:
+                if process_time() - start > seconds:
+                    found.whole = False
+                    break
                 state = layer[index]
                 index += 1
                 if state in done:
@@ -82,9 +91,7 @@ class Search:
         self, state: State, spent: int, layers: list[list[State]], done: set[State]
     ) -> Iterator[tuple[str, State, tuple[str, ...]]]:
         came, left, depth = self._came, self.scope.disturbances - spent, self._depth[state] + 1
-        for name, after, cost, faults in self.moves.next(state):
-            if cost > left:
-                continue
+        for name, after, cost, faults in self.moves.next(state, left):
             self.found.transitions += 1
             if faults:
                 yield name, after, faults

@@ -1,13 +1,17 @@
 """A counterexample as a story that a person can read."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from tests.search.scope import REVISIONS
-from tests.search.searching import Counterexample, Found
-from tests.search.state import State
+from tests.search.state import Op, State
+
+if TYPE_CHECKING:
+    from tests.search.looking import Outcome
+    from tests.search.searching import Counterexample, Found
 
 
-def told_story(found: Counterexample) -> Iterator[str]:
+def told_story(found: "Counterexample") -> Iterator[str]:
     """One line for each thing that happens, with what it leaves."""
     yield f"{found.scope.name}: " + "; ".join(found.faults)
     for number, (name, state) in enumerate(found.story):
@@ -40,12 +44,38 @@ def _short(text: str) -> str:
     return text
 
 
-def summary(found: Found) -> str:
+def summary(found: "Found") -> str:
     """How large a scope was, and what it came to."""
     scope = found.scope
     wrong = f", {len(found.counterexamples)} counterexamples" if found.counterexamples else ""
+    left = "" if found.whole else ", OUT OF TIME"
     return (
         f"{scope.name}, up to {scope.disturbances} disturbances: {found.states} states, "
         f"{found.transitions} transitions, depth {found.depth}, {found.looks} looks, "
-        f"{found.homeward} states on ways home, {found.seconds:.1f} s{wrong}"
+        f"{found.homeward} states on ways home, {found.seconds:.1f} s{left}{wrong}"
     )
+
+
+def told(op: Op) -> str:
+    """A write as a person reads it."""
+    match op.kind:
+        case "status":
+            memory = op.memory
+            assert memory is not None
+            rollout = memory.rollout
+            where = f"{rollout.attempt} {rollout.state} {rollout.step}" if rollout else "idle"
+            return f"status({where}, stable {memory.stable})"
+        case "route":
+            return "route(" + ", ".join(f"{revision} {weight}" for revision, weight in op.weights) + ")"
+        case "pods":
+            return f"pods({op.name} {op.pods.desired if op.pods else 0})"
+        case _:
+            return f"{op.kind}({op.name})"
+
+
+def told_look(name: str, outcome: "Outcome", whole: bool) -> str:
+    """A look, with its writes or what it waits for."""
+    if not outcome.ops:
+        return f"{name}: nothing to write" + (f", {outcome.hold}" if outcome.hold else "")
+    writes = " ".join(told(op) for op in outcome.ops)
+    return f"{name}: {writes}" + ("" if whole else ", of which one is refused")

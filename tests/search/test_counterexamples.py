@@ -23,6 +23,7 @@ def looked(
     step: int = 0,
     given: int = 100,
     reason: str | None = None,
+    losses: int = 0,
 ) -> Outcome:
     """What a look comes to in the middle of a rollout from the old revision to the new one."""
     scope = Scope(name="one look", router=router, disturbances=0, weights=(34, 50))
@@ -37,6 +38,7 @@ def looked(
         policy_hash="policy-200",
         shifts=[Shift(step=step, weight=given, at=NOW)],
         reason=reason,
+        losses=losses,
     )
     route = Route(tuple(weights.items()), "yes") if weights else None
     cluster = Cluster((Child(True, old), Child(True, new), None), root, route)
@@ -103,3 +105,48 @@ def test_more_pods_than_a_steps_share_go_before_the_service_takes_them_in() -> N
     assert roots(many) == []
     assert [(op.name, op.pods and op.pods.desired) for op in many.ops if op.kind == "pods"] == [(NEW, 1)]
     assert roots(right) == [RevisionHash("*")]
+
+
+def test_a_first_route_waits_for_a_pod_where_the_status_was_lost() -> None:
+    """The first deployment waits for its pods; read again from the children, it was routed without (I1)."""
+    scope, memories = Scope(name="one look", router=RouterKind.GATEWAY_API, disturbances=0), Memories()
+
+    def written(ready: int) -> list[str]:
+        cluster = Cluster((Child(True, Pods(2, ready)), None, None), OLD)
+        sight = Sight(Spec(OLD, 2), Asked(), memories.nothing, cluster, None, Known())
+        return [op.kind for op in Looking(scope, memories).when_heard(sight, SILENCE).ops]
+
+    assert written(0) == ["status"]
+    assert written(1) == ["status", "route"]
+
+
+def test_a_step_is_taken_up_again_when_the_root_service_has_returned_too() -> None:
+    """The promoted canary came back before the Service had left it; then the old one died (I1)."""
+    away, back = (
+        looked(
+            RouterKind.GATEWAY_API,
+            State.PREPARING,
+            step=1,
+            given=0,
+            old=Pods(2, 2),
+            new=Pods(2, 2),
+            root=root,
+            weights={OLD: 100, NEW: 0},
+            losses=1,
+        )
+        for root in (NEW, OLD)
+    )
+
+    assert (away.memory.state, roots(away)) == (State.PREPARING, [OLD])
+    assert (back.memory.state, roots(back)) == (State.STEPPING, [])
+
+
+def test_pods_for_a_step_taken_up_again_come_when_the_service_is_narrow() -> None:
+    """The process had died before it asked for the step's pods, and the canary's only one was lost (I5)."""
+    wide, narrow = (
+        looked(RouterKind.REPLICAS, State.PREPARING, step=1, old=Pods(2, 2), new=Pods(1), root=root, losses=1)
+        for root in (RevisionHash("*"), OLD)
+    )
+
+    assert [op.kind for op in wide.ops] == ["root"]
+    assert [(op.name, op.pods and op.pods.desired) for op in narrow.ops] == [(NEW, 2)]

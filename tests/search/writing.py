@@ -155,7 +155,8 @@ def _route(scope: Scope, before: State, op: Op, looked: Looked) -> Iterator[str]
         if revision != memory.stable and memory.stable and memory.state not in RISING:
             yield f"I7: {revision} rises to {weight} % in {memory.state}"
         lowered = revision == memory.stable and memory.state is Phase.STEPPING
-        least = 1 if (known and _away(before, losing, looked)) or lowered else share(before, weight)
+        few = _away(before, losing, looked) if known else memory.state is Phase.IDLE
+        least = 1 if few or lowered else share(before, weight)
         ready = _ready(before, revision, looked)
         if ready < least:
             yield f"I1: {revision} rises to {weight} % with {ready} of {least} pods"

@@ -7,6 +7,7 @@ what follows from it; here they are put together.
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Final
 
 from serin.domain.rollout import course as to
 from serin.domain.rollout.course import Course
@@ -18,6 +19,9 @@ from serin.domain.rollout.shape import Shape, canary_pods, shape
 from serin.domain.rollout.states import STATES, Turn, idle
 from serin.domain.rollout.world import Decision, Memo, World, canary_of
 from serin.domain.status import Rollout, State
+
+RETURNING: Final = frozenset({State.PREPARING, State.ROLLING_BACK})
+"""States that wait for the root Service too: a lost canary may have had it already."""
 
 
 def advance(world: World) -> Decision:
@@ -122,7 +126,7 @@ def _in_place(world: World, course: Course) -> bool:
     state = course.rollout.state if course.rollout else State.IDLE
     if world.router.widens_root():
         return root is not None and selected == wanted.root and _moved_as_meant(world, course)
-    if wanted.weights is None or (state is State.ROLLING_BACK and selected != wanted.root):
+    if wanted.weights is None or (state in RETURNING and selected != wanted.root):
         return False
     shown = world.router.observed(world.observed, world.intent)
     asked = {revision: weight for revision, weight in wanted.weights.items() if weight}

@@ -70,7 +70,7 @@ def asks_for(world: World, rollout: Rollout) -> str | None:
         return None
     if what == "full":
         return "full"
-    return "step" if world.intent.rollout.steps and what == world.step(rollout.step).name else None
+    return "step" if what == world.step(rollout.step).name else None
 
 
 def stable_is_down(world: World) -> bool:

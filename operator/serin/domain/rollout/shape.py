@@ -31,7 +31,9 @@ def shape(world: World, course: Course, *, released: frozenset[RevisionHash], ra
         if course.stable is None:
             return Shape(sizes={}, weights=None, root=_selected(world))
         return Shape(
-            sizes={course.stable: world.intent.replicas}, weights={course.stable: 100}, root=course.stable
+            sizes={course.stable: world.intent.replicas},
+            weights={course.stable: 100} if _may_be_routed(world, course.stable) else None,
+            root=course.stable,
         )
     match rollout.state:
         case State.STEPPING:
@@ -45,6 +47,14 @@ def shape(world: World, course: Course, *, released: frozenset[RevisionHash], ra
         case _:
             made = _preparing(world, course, rollout, raising)
     return _nameable(world, _without(_with_draining(world, rollout, made), released))
+
+
+def _may_be_routed(world: World, stable: RevisionHash) -> bool:
+    """Whether the stable revision may have its weight: a route that was lost, or the status before there was
+    one, waits for a pod (I1).
+    """
+    there = world.observed.route is not None or world.router.widens_root()
+    return there or world.ready(stable) > 0 or not world.intent.replicas
 
 
 def size_of(world: World, rollout: Rollout) -> int:
@@ -79,7 +89,7 @@ def _preparing(world: World, course: Course, rollout: Rollout, raising: int) -> 
         serving = world.ready(canary) >= full or _routed(world, canary)
         return Shape(sizes={canary: full}, weights={canary: 100} if serving else None, root=canary)
     size = size_of(world, rollout)
-    needed = canary_pods(world, rollout, rollout.step) if world.intent.rollout.steps else size
+    needed = canary_pods(world, rollout, rollout.step)
     weights = {course.stable: 100}
     if _routed(world, canary):
         weights[canary] = 0
@@ -88,7 +98,8 @@ def _preparing(world: World, course: Course, rollout: Rollout, raising: int) -> 
     name = revision_name(world.intent, canary)
     used = rollout.losses or any(entry.revision == name for entry in rollout.draining)
     kept = world.desired(canary) if used else 0
-    sizes = {course.serving: size, canary: max(needed, raising, kept)}
+    # A widened Service takes in whatever pods there are: more of them come when it is narrowed (I5).
+    sizes = {course.serving: size, canary: kept if _widened(world) else max(needed, raising, kept)}
     if returning:
         return Shape(sizes=sizes, weights=weights, root=course.stable)
     if world.router.widens_root() and world.ready(course.stable):
@@ -190,7 +201,7 @@ def _can_return(world: World, course: Course, rollout: Rollout) -> bool:
     serving = {revision for revision, weight in shown.items() if weight} | {world.selected}
     others = serving - {course.stable, None}
     size = size_of(world, rollout)
-    widened = world.router.widens_root() and world.observed.root is not None and world.selected is None
+    widened = _widened(world)
     if not (others or widened) or not size:
         return True
     if widened and not any(world.observed.ready_endpoints.values()):
@@ -200,6 +211,11 @@ def _can_return(world: World, course: Course, rollout: Rollout) -> bool:
     waited = world.now - rollout.since >= world.intent.rollout.progress_deadline
     hasty = rollout.reason in HARMFUL or not alive or waited
     return world.ready(course.stable) >= (1 if hasty else size)
+
+
+def _widened(world: World) -> bool:
+    """Whether the root Service selects every revision, as no other router's ever does."""
+    return world.router.widens_root() and world.observed.root is not None and world.selected is None
 
 
 def _standing_in(world: World, canary: RevisionHash) -> RevisionHash | None:

@@ -65,7 +65,7 @@ def preparing(world: World, course: Course, rollout: Rollout) -> Turn:
         return _first_deployment(world, course, rollout)
     size, asked = size_of(world, rollout), asks_for(world, rollout)
     down = stable_is_down(world)
-    straight = not world.intent.rollout.steps or not size or asked == "full" or down
+    straight = not size or asked == "full" or down
     needed = size if straight else canary_pods(world, rollout, rollout.step)
     patience = world.intent.rollout.progress_deadline
     hold, timers = until_ready(world, rollout, revision=canary, needed=needed, patience=patience)
