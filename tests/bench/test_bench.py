@@ -1,26 +1,17 @@
 """Twenty models at once cost what one costs twenty times, to the request: the bench itself, in small."""
 
-import os
-
-import pytest
-
 from tests.bench.figures import Figures
 from tests.bench.phases import Plan, measured
 from tests.bench.simulated import kwok
-from tests.cluster.binaries import Missing
 from tests.cluster.cluster import Cluster
+from tests.cluster.needed import needed
 
 COUNT = 20
 PLAN = Plan(count=COUNT, changed=COUNT, idle_seconds=5, accepted=True, arguments=(), patience=300)
 
 
 async def test_many_models_at_once_cost_what_one_does_so_many_times(cluster: Cluster) -> None:
-    try:
-        simulator = kwok()
-    except Missing as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
+    simulator = needed(kwok)
 
     found = {one.name: one async for one in measured(cluster.binaries, simulator, PLAN)}
 

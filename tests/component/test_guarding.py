@@ -1,7 +1,6 @@
 """Guards against a real Prometheus: what a confined query reads, and what its answers come to."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from math import nan
@@ -18,7 +17,7 @@ from serin.domain.analysis.verdict import Verdict
 from serin.domain.names import Key
 from serin.prom.client import PrometheusClient, Refused
 from serin.runtime.guarding import Guarding
-from tests.cluster.binaries import Missing
+from tests.cluster.needed import needed
 from tests.cluster.network import free_port
 from tests.cluster.prometheus import find_prometheus, over
 from tests.cluster.waiting import until
@@ -55,12 +54,7 @@ def history() -> list[str]:
 @pytest.fixture(scope="module")
 def program() -> Path:
     """The binary, fetched if need be; where it cannot be had, these tests have nothing to run."""
-    try:
-        return find_prometheus()
-    except Missing as missing:
-        if os.environ.get("CI"):
-            pytest.fail(str(missing), pytrace=False)
-        pytest.skip(str(missing))
+    return needed(find_prometheus)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

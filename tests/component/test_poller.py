@@ -1,7 +1,6 @@
 """The poller against a real Prometheus, whose history is written before it starts."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -20,7 +19,7 @@ from serin.prom.client import PrometheusClient
 from serin.runtime.poller import Poller
 from serin.runtime.reader import Outcome, Reader
 from serin.runtime.watch import Watch
-from tests.cluster.binaries import Missing
+from tests.cluster.needed import needed
 from tests.cluster.network import free_port
 from tests.cluster.prometheus import find_prometheus, over
 from tests.cluster.waiting import until
@@ -83,12 +82,7 @@ class History:
 @pytest.fixture(scope="module", autouse=True)
 def program() -> None:
     """The binary, fetched if need be; where it cannot be had, these tests have nothing to run."""
-    try:
-        find_prometheus()
-    except Missing as missing:
-        if os.environ.get("CI"):
-            pytest.fail(str(missing), pytrace=False)
-        pytest.skip(str(missing))
+    needed(find_prometheus)
 
 
 @pytest_asyncio.fixture

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pytest_asyncio
 from serin.__main__ import main
 from serin.workbench.corpus.catalogue import examples
 from serin.workbench.corpus.making import START, document_of
-from tests.cluster.binaries import Missing
+from tests.cluster.needed import needed
 from tests.cluster.network import free_port
 from tests.cluster.prometheus import find_prometheus, over
 
@@ -36,12 +35,7 @@ def history() -> Iterator[str]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     """Where a Prometheus is that has seen it all."""
-    try:
-        promtool = find_prometheus().with_name("promtool")
-    except Missing as missing:
-        if os.environ.get("CI"):
-            pytest.fail(str(missing), pytrace=False)
-        pytest.skip(str(missing))
+    promtool = needed(find_prometheus).with_name("promtool")
     folder, listen = tmp_path_factory.mktemp("prometheus"), f"{HOST}:{free_port(HOST)}"
     (folder / "prometheus.yml").write_text("{}")
     text = folder / "history.om"

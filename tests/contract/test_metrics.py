@@ -1,6 +1,5 @@
 """The operator's metrics are as Prometheus' own tool wants them: names, help, types, units."""
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from serin.domain.analysis.verdict import Assessment, Counts, SignalAssessment, 
 from serin.domain.names import Key
 from serin.runtime.gauges import RolloutPage
 from serin.runtime.telemetry import Telemetry
-from tests.cluster.binaries import Missing
+from tests.cluster.needed import needed
 from tests.cluster.prometheus import find_prometheus
 
 FRAUD = Key("ml", "fraud")
@@ -41,12 +40,7 @@ WORD = Assessment(
 
 @pytest.fixture
 def promtool() -> Path:
-    try:
-        return find_prometheus().with_name("promtool")
-    except Missing as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
+    return needed(find_prometheus).with_name("promtool")
 
 
 def test_promtool_has_nothing_to_say_of_the_page(promtool: Path) -> None:

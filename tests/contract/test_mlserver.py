@@ -16,9 +16,9 @@ from prometheus_client.samples import Sample
 
 from serin.catalogue import loader
 from serin.catalogue.rows import CounterRow, HistogramRow
-from tests.cluster.binaries import Missing
 from tests.cluster.modelserver import environment
 from tests.cluster.modelserver.environment import Environment
+from tests.cluster.needed import needed
 from tests.cluster.network import free_port
 from tests.cluster.processes import Program, answers
 from tests.demo import models, users
@@ -31,12 +31,7 @@ KNOWN, UNKNOWN = [5.1, 3.0, 1.4, 0.2], [5.7, 4.4, 1.5, 0.4]
 
 @pytest.fixture(scope="module")
 def installed() -> Environment:
-    try:
-        return environment.ready()
-    except Missing as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
+    return needed(environment.ready)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -1,7 +1,6 @@
 """The query in the status shows on a Prometheus what the judge had counted there, first errors included."""
 
 import json
-import os
 import subprocess
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import yaml
 from serin.domain.analysis.policy import Counter, SignalPolicy
 from serin.domain.analysis.queries import Window, query
 from serin.domain.analysis.request import LabelNames
-from tests.cluster.binaries import Missing
+from tests.cluster.needed import needed
 from tests.cluster.prometheus import find_prometheus
 
 STABLE, CANARY = "fraud-55d1aa00bb-6d5f-00000", "fraud-7c9faa00bb-7b8c-00000"
@@ -42,12 +41,7 @@ STORED = {
 
 @pytest.fixture
 def promtool() -> Path:
-    try:
-        return find_prometheus().with_name("promtool")
-    except Missing as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
+    return needed(find_prometheus).with_name("promtool")
 
 
 def shown(

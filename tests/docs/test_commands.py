@@ -15,7 +15,7 @@ import pytest
 from serin.__main__ import main
 from serin.plugin import parsing
 from tests.cluster import binaries, helm
-from tests.cluster.binaries import Missing
+from tests.cluster.needed import needed
 from tests.conftest import REPOSITORY
 from tests.docs.pages import Block, blocks, commands
 
@@ -84,12 +84,7 @@ def test_the_plugin_understands(command: list[str]) -> None:
 
 @pytest.mark.parametrize("command", shown("helm"), ids=" ".join)
 def test_helm_understands(command: list[str], away: dict[str, str]) -> None:
-    try:
-        programs = helm.ready()
-    except Missing as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
+    programs = needed(helm.ready)
     for program in programs.values():
         done = subprocess.run(
             [str(program), *command[1:]],

@@ -14,9 +14,9 @@ from serin.api.intent import intent_of
 from serin.catalogue.loader import builtin
 from serin.domain.intent import Intent
 from serin.domain.render import MODEL_PATH, render_template
-from tests.cluster.binaries import Missing
 from tests.cluster.modelserver import environment
 from tests.cluster.modelserver.environment import Environment
+from tests.cluster.needed import needed
 from tests.cluster.network import free_port
 from tests.cluster.processes import Program, answers
 from tests.docs.pages import titled
@@ -27,12 +27,7 @@ HOST: Final = "127.0.0.1"
 
 @pytest.fixture(scope="module")
 def installed() -> Environment:
-    try:
-        return environment.ready()
-    except Missing as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
+    return needed(environment.ready)
 
 
 async def test_what_is_trained_answers_what_is_asked(installed: Environment, tmp_path: Path) -> None:
