@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import aiohttp
 import yaml
 
 from tests.chart.reference import CHART
@@ -20,7 +21,8 @@ from tests.cluster import helm
 from tests.cluster.audit import service_account
 from tests.cluster.cluster import Cluster
 from tests.cluster.images import Image
-from tests.cluster.resources import CLUSTER_ROLES, DEPLOYMENTS, NAMESPACES, PODS, ROLES, Object
+from tests.cluster.resources import CLUSTER_ROLES, NAMESPACES, PODS, ROLES
+from tests.cluster.waiting import until
 
 VERSION: Final = str(yaml.safe_load((CHART / "Chart.yaml").read_text())["version"])
 PREVIOUS: Final = "0.0.9"
@@ -33,7 +35,7 @@ IMAGE: Final = Image(
     environment={"PATH": PATH, "OPENBLAS_NUM_THREADS": "1"},
 )
 """What the Dockerfile's image does, from this checkout."""
-TIMEOUT: Final = "--timeout=120s"
+TIMEOUT: Final = "--timeout=180s"
 
 
 class Failed(Exception):
@@ -80,8 +82,8 @@ class Release:
         await self._helm(by, "upgrade", str(chart), "--wait")
 
     async def test(self, *, by: str) -> str:
-        """`helm test`, with what its pod has said."""
-        return await self._helm(by, "test", "--logs", valued=False)
+        """`helm test`; what it printed."""
+        return await self._helm(by, "test", valued=False)
 
     async def uninstall(self, *, by: str) -> None:
         await self._helm(by, "uninstall", "--wait", valued=False)
@@ -92,18 +94,33 @@ class Release:
             await self._helm("helm4", "uninstall", "--ignore-not-found", valued=False)
             await self._cluster.api.delete(NAMESPACES, self.name)
 
-    async def deployment(self) -> Object:
-        return await self._cluster.api.get(DEPLOYMENTS, self.full_name, self.name)
+    async def images(self) -> set[str]:
+        """What its pods run, those on their way out included."""
+        own = f"app.kubernetes.io/name=serin,app.kubernetes.io/instance={self.name}"
+        found = await self._cluster.api.list(PODS, self.name, labels=own)
+        return {container["image"] for body in found for container in body["spec"]["containers"]}
 
-    async def pods(self) -> list[Object]:
-        return await self._cluster.api.list(PODS, self.name, labels=f"app.kubernetes.io/instance={self.name}")
+    async def until_runs(self, *images: str) -> None:
+        """Wait until its pods run these images and no others."""
+        await until(self.images, lambda found: found == set(images), what=f"pods of {self.name}")
 
-    async def rules(self, *namespaces: str) -> list[Object]:
-        """What the operator is granted: in the cluster, or in some namespaces."""
-        if not namespaces:
-            return list((await self._cluster.api.get(CLUSTER_ROLES, self.full_name))["rules"])
-        roles = [await self._cluster.api.get(ROLES, self.full_name, namespace) for namespace in namespaces]
-        return [rule for role in roles for rule in role["rules"]]
+    async def looks(self) -> float:
+        """How many looks at models its replicas have ended well."""
+        pods = await self._cluster.api.list(PODS, self.name, labels="app.kubernetes.io/name=serin")
+        return sum([await _looks(body["status"]["podIP"]) for body in pods])
+
+    async def granted(self, *namespaces: str) -> set[tuple[str, str]]:
+        """Verbs and resources that the operator may use: in the cluster, or in each of some namespaces."""
+        api = self._cluster.api
+        if namespaces:
+            roles = [await api.get(ROLES, self.full_name, namespace) for namespace in namespaces]
+        else:
+            roles = [await api.get(CLUSTER_ROLES, self.full_name)]
+        each = [
+            {(verb, kind) for rule in role["rules"] for verb in rule["verbs"] for kind in rule["resources"]}
+            for role in roles
+        ]
+        return set.intersection(*each)
 
     async def _helm(self, by: str, verb: str, *arguments: str, valued: bool = True) -> str:
         values = self._folder / f"{self.name}.json"
@@ -121,3 +138,11 @@ class Release:
         if running.returncode:
             raise Failed(f"{by} {verb}: {said}")
         return said
+
+
+async def _looks(address: str) -> float:
+    async with aiohttp.ClientSession() as http, http.get(f"http://{address}:8080/metrics") as answer:
+        found = re.findall(
+            r'^serin_reconciles_total\{outcome="done"\} (.+)$', await answer.text(), re.MULTILINE
+        )
+    return sum(map(float, found))

@@ -1,7 +1,7 @@
-"""The chart on the real control plane: installed, upgraded in the middle of a canary, uninstalled.
+"""The chart on the real control plane: installed, upgraded in the middle of a canary, gone and back again.
 
-Two releases go through it side by side, one of either Helm and one that moves from the old to the new; each
-looks in a namespace of its own. The second one then comes back for the whole cluster.
+Two releases go through it side by side, one that moves from Helm 3 to Helm 4 and one that stays; each looks
+in a namespace of its own. Then one comes back for the whole cluster and finds all as it was.
 """
 
 import asyncio
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.chart.releases import NEW_COLUMN, VERSION, Release, previous
+from tests.chart.releases import NEW_COLUMN, PREVIOUS, VERSION, Release, previous
+from tests.cluster.audit import Requests
 from tests.cluster.cluster import Cluster
 from tests.cluster.envoy import Envoy
 from tests.cluster.gateway import Gateway
@@ -19,21 +20,22 @@ from tests.cluster.local_server import IMAGE as SERVER
 from tests.cluster.namespaces import fresh_namespace
 from tests.cluster.resources import CRDS
 from tests.cluster.traffic import Traffic
+from tests.cluster.waiting import until
 from tests.conftest import REPOSITORY
 from tests.invariants.story import story
 from tests.invariants.watcher import Watcher
 from tests.stage.model import IMAGE, Model, attempt, condition, spec
+from tests.tenancy.test_rights import ELECTION, used
 
 DEFINITION: Final = "modeldeployments.serin.dev"
 PER_SECOND: Final = 10
-PROVED: Final = "the CRD is served, all rights are there, and a replica leads"
+NEW, OLD = f"serin:{VERSION}", f"serin:{PREVIOUS}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """A namespace with a model, its users, and who sees everything there."""
 
-    cluster: Cluster
     model: Model
     users: Traffic
     watcher: Watcher
@@ -49,7 +51,7 @@ async def place(cluster: Cluster, envoy: Envoy, name: str) -> AsyncIterator[Plac
         model = Model(cluster.api, namespace, name)
         url = f"{envoy.url}/v2/models/{name}/infer"
         users = Traffic(url, per_second=PER_SECOND, host=model.host)
-        yield Place(cluster=cluster, model=model, users=users, watcher=watcher)
+        yield Place(model=model, users=users, watcher=watcher)
 
 
 async def columns(cluster: Cluster) -> list[str]:
@@ -57,42 +59,69 @@ async def columns(cluster: Cluster) -> list[str]:
     return [one["name"] for one in definition["spec"]["versions"][0]["additionalPrinterColumns"]]
 
 
-async def upgraded_in_the_middle(at: Place, release: Release, chart: Path, *, first: str, then: str) -> None:
-    """A canary waits for a person; its operator is replaced, and knows where it was."""
+async def as_before(cluster: Cluster) -> None:
+    """The CRD as other tests know it, and nobody's."""
+    await cluster.install(REPOSITORY / "crds")
+    await cluster.api.patch(CRDS, DEFINITION, {"metadata": {"labels": None, "annotations": None}})
+
+
+async def canary_outlives_its_operator(
+    at: Place, release: Release, chart: Path, *, first: str, then: str
+) -> None:
+    """A canary waits for a person; its operator is replaced, knows where it was, and leaves."""
     await release.install(chart, by=first)
-    await at.model.apply(spec("1"))
+    await release.until_runs(OLD)
+    await at.model.apply(spec("1", replicas=2))
     await at.model.until(condition("Ready"))
     async with at.users as users:
-        await at.model.apply(spec("2", waits=True))
+        await at.model.apply(spec("2", replicas=2, waits=True))
         waiting = await at.model.until(condition("Ready", "Unknown", "AwaitingPromotion"))
         before, weights = await at.serving(), await at.model.weights()
 
         await release.upgrade(by=then)
+        await release.until_runs(NEW)
+        assert "Succeeded" in await release.test(by=then)
 
-        pods = await release.pods()
-        assert {one["spec"]["containers"][0]["image"] for one in pods} == {f"serin:{VERSION}"}
-        assert PROVED in await release.test(by=then)
         after = await at.model.get()
         assert attempt(after) == attempt(waiting)
         assert after["status"]["rollout"]["step"] == waiting["status"]["rollout"]["step"]
         assert (await at.serving(), await at.model.weights()) == (before, weights)
+
         await at.model.ask(promote=f"{attempt(waiting)}:to-60")
         ready = await at.model.until(condition("Ready"))
-        stable = ready["status"]["stable"]["revision"]
         judged = waiting["status"]["canary"]["revision"]
-        assert stable == judged
-        assert before[judged] <= await at.model.pods(stable)
+        assert ready["status"]["stable"]["revision"] == judged
+        assert before[judged] <= await at.model.pods(judged)
 
         served = await at.serving()
         await release.uninstall(by=then)
-
-        assert await release.pods() == []
+        await release.until_runs()
         assert await at.serving() == served
         await users.more(PER_SECOND)
-        assert users.results.lost() == []
+    assert users.results.lost() == [], users.results.story()
 
 
-async def test_a_release_is_upgraded_mid_canary_and_leaves_models_serving(
+async def back_for_the_whole_cluster(
+    cluster: Cluster, release: Release, places: list[Place]
+) -> tuple[Requests, set[tuple[str, str]]]:
+    """A new operator finds all as it should be and writes nothing; then it rolls out. What it has asked."""
+    before = [await at.serving() for at in places]
+    theirs = {at.model.namespace for at in places}
+    async with cluster.audit.counting() as counted:
+        await release.install(by="helm4")
+        assert "Succeeded" in await release.test(by="helm4")
+        await until(release.looks, lambda looks: looks >= len(places), what="looks at the models")
+        assert [await at.serving() for at in places] == before
+    written = counted.requests.by(release.user).work.writes
+    assert [str(one) for one in written if one.namespace in theirs] == []
+
+    async with cluster.audit.counting() as counted:
+        await places[0].model.apply(spec("3", replicas=2))
+        await places[0].model.until(condition("Ready"))
+    return counted.requests.by(release.user), await release.granted()
+
+
+async def test_a_release_comes_grows_older_and_goes_while_models_serve(
     cluster: Cluster, envoy: Envoy, gateway: Gateway, tmp_path: Path
 ) -> None:
     cluster.images[IMAGE] = SERVER
@@ -101,20 +130,29 @@ async def test_a_release_is_upgraded_mid_canary_and_leaves_models_serving(
         first, second = [
             await stack.enter_async_context(place(cluster, envoy, name)) for name in ("alder", "birch")
         ]
+        stack.push_async_callback(as_before, cluster)
         moving = Release(cluster, "moving", tmp_path, namespaces=[first.model.namespace])
         steady = Release(
             cluster, "steady", tmp_path, namespaces=[second.model.namespace], crds={"enabled": False}
         )
-        stack.push_async_callback(cluster.install, REPOSITORY / "crds")
         for release in (moving, steady):
             stack.push_async_callback(release.removed)
+        since = await cluster.audit.position()
 
         await asyncio.gather(
-            upgraded_in_the_middle(first, moving, chart, first="helm3", then="helm4"),
-            upgraded_in_the_middle(second, steady, chart, first="helm3", then="helm3"),
+            canary_outlives_its_operator(first, moving, chart, first="helm3", then="helm4"),
+            canary_outlives_its_operator(second, steady, chart, first="helm3", then="helm3"),
         )
-
         assert NEW_COLUMN in await columns(cluster)
+
+        back = Release(cluster, "moving", tmp_path)
+        asked, rights = await back_for_the_whole_cluster(cluster, back, [first, second])
+
+        assert set(used(asked.that(lambda one: one.resource != ELECTION))) <= rights
+        for user in (moving.user, steady.user):
+            assert [
+                str(one) for one in await cluster.audit.requests(since, user=user) if one.code == 403
+            ] == []
         for at in (first, second):
             print("\n".join(story(at.watcher.history_of(at.model.name))))
             assert await at.watcher.verdict(at.model.name) == []
