@@ -16,7 +16,7 @@ MINUTES ?= 30
 MODELS ?= 20
 SEED ?=
 
-.PHONY: help docs setup demo test lint types unit fuzz corpus traffic plans failover chaos blackouts bench cluster kind scan clean
+.PHONY: help docs setup demo test lint types unit fuzz corpus traffic plans failover chaos blackouts bench states cluster kind scan clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,8 +75,14 @@ plans: setup ## N faults (300) between operator and API server, planned from run
 bench: setup ## What N models (300) cost: requests, CPU, memory, time, against what is promised; ARGS='--json FILE'
 	@python -m tests.bench --count $(or $(N),300) $(ARGS)
 
+states: setup ## Bring models into every state a waiter can see, and record the objects that GitOps tools are tested on
+	@python -m tests.gitops.recording
+
 failover: setup ## ROUNDS (200) forced failovers while rollouts run; ARGS=--default-lease takes 15 s in place of 4
 	@python -m tests.failover --rounds $(or $(ROUNDS),200) $(ARGS)
+
+screens: setup ## The screens of docs/kubectl.md anew, as tmux shows them
+	@python -m tests.plugin.screens
 
 cluster: setup ## A control plane with pods as processes; says how to reach it and runs until Ctrl-C
 	@python -m tests.cluster $(ARGS)

@@ -26,8 +26,8 @@ from tests.cluster.resources import Object
 from tests.invariants.watcher import MODEL_DEPLOYMENTS
 from tests.plugin import tmux
 from tests.plugin.seen import recorded
-from tests.plugin.tmux import Terminal
-from tests.stage.model import IMAGE, Model, condition, phase, spec, state
+from tests.plugin.tmux import PROMPT, Terminal
+from tests.stage.model import IMAGE, Model, condition, spec, state
 from tests.stage.operator import ACCESS, ACCOUNT, Operator
 
 REPOSITORY: Final = Path(__file__).parents[2]
@@ -65,14 +65,8 @@ async def screens(cluster: Cluster, folder: Path) -> dict[str, str]:
 
 
 async def _told(model: Model, terminal: Terminal, second: Terminal) -> dict[str, str]:
-    """A person's session: a new version is planned, followed, held, let go, promoted, and taken back."""
-    shown = {
-        "list": await terminal.run(f"kubectl serin list -n {STILL}"),
-        "evidence": await terminal.run(f"kubectl serin evidence scores -n {STILL}"),
-        "explain": await terminal.run(f"kubectl serin explain churn -n {STILL}"),
-        "plan": await terminal.run(f"kubectl serin plan -f scores.yaml -n {STILL} --requests-per-second 50"),
-        "lint": await terminal.run("kubectl serin lint broken.yaml"),
-    }
+    """A person's session: a new version is planned, followed, promoted, held, and taken back."""
+    planned = asyncio.create_task(_without_an_operator(terminal))
     await model.apply(spec("1", replicas=2, bake=300))
     await model.until(condition("Ready"))
     await model.apply(spec("2", replicas=2, steps=STEPS, bake=300))
@@ -80,19 +74,33 @@ async def _told(model: Model, terminal: Terminal, second: Terminal) -> dict[str,
     await model.until_weights(20)
     await second.begin("kubectl serin get fraud --watch")
     await second.until_seen("Step: +1/2 to-20")
+    shown = await planned
     shown["promote"] = await terminal.run("kubectl serin promote fraud")
     await model.until_weights(60)
-    shown["watch"] = await second.until_seen("canary, 60 %, ready 2/2", "Step: +2/2 to-60")
+    picture = await second.until_seen("canary, 60 %, ready 2/2", "Step: +2/2 to-60", "at 60 %", "4 ready")
+    shown["watch"] = f"{PROMPT}kubectl serin get fraud --watch\n{picture.rstrip()}"
     await second.keys("C-c")
-    await second.until_prompt()
+    left = await second.until_prompt()
+    assert "Step:            2/2 to-60" in left, left
     shown["pause"] = await terminal.run("kubectl serin pause fraud")
+    await model.until(condition("Ready", "Unknown", reason="Paused"))
     shown["status"] = await terminal.run("kubectl serin status fraud --timeout 1s; echo $?")
-    await terminal.run("kubectl serin resume fraud")
-    await terminal.run("kubectl serin promote fraud --full")
-    await model.until(phase("Baking"))
-    shown["abort"] = await terminal.run("kubectl serin abort fraud; kubectl serin status fraud; echo $?")
+    shown["abort"] = await terminal.run("kubectl serin abort fraud")
+    await model.until(condition("Stalled", reason="RolledBack"))
+    shown["failed"] = await terminal.run("kubectl serin status fraud; echo $?")
     shown["history"] = await terminal.run("kubectl serin history fraud")
     return shown
+
+
+async def _without_an_operator(terminal: Terminal) -> dict[str, str]:
+    """What can be asked of models that stand still, and of files."""
+    return {
+        "list": await terminal.run(f"kubectl serin list -n {STILL}"),
+        "evidence": await terminal.run(f"kubectl serin evidence scores -n {STILL}"),
+        "explain": await terminal.run(f"kubectl serin explain churn -n {STILL}"),
+        "plan": await terminal.run(f"kubectl serin plan -f scores.yaml -n {STILL} --requests-per-second 50"),
+        "lint": await terminal.run("kubectl serin lint broken.yaml"),
+    }
 
 
 async def _stand_still(cluster: Cluster) -> None:
@@ -116,12 +124,14 @@ async def _stand_still(cluster: Cluster) -> None:
 
 
 def _of_scores() -> Object:
-    """The spec of the model whose second version did harm, with another one."""
+    """The spec of the model whose second version did harm, with a third one and what is usually allowed."""
     wanted: Object = recorded("rolled-back")["model"]["spec"]
     container = wanted["template"]["spec"]["containers"][0]
-    container["env"] = [one for one in container["env"] if one["name"] != "ERROR_RATE"]
-    wanted["model"]["version"] = "3"
     container["image"] = "registry.example/scores:3"
+    for step in wanted["rollout"]["canary"]["steps"]:
+        step["minSeconds"] = 60
+    wanted["rollout"]["bakeSeconds"] = 600
+    del wanted["analysis"]["promote"]
     return wanted
 
 

@@ -1,20 +1,21 @@
 """A plan says what the operator will do, and when: in the state machine's own steps."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from serin.api.intent import intent_of
-from serin.domain.intent import Intent
+from serin.domain.intent import Intent, Requests
 from serin.domain.status import Status
 from serin.plugin.differences import differences
 from serin.plugin.models import Model
 from serin.plugin.needed import Traffic, requests_until_safe
 from serin.plugin.plan import Row, judged_by, rows_of
-from serin.plugin.rehearsal import Look, Rehearsal
+from serin.plugin.rehearsal import LASTING, Look, Rehearsal
 from serin.plugin.traffic import counted
-from tests.plugin.seen import NOW, model
+from tests.plugin.seen import NAMES, NOW, model
 
 BUSY = Traffic(per_second=100.0)
 GATEWAY = {"router": "GatewayAPI", "gatewayAPI": {"parentRefs": [{"name": "public"}]}}
@@ -217,8 +218,8 @@ def test_differences_fill_in_defaults() -> None:
 
     assert differences(before, after) == [
         "spec.replicas: 4 -> 6",
-        "spec.template.spec.containers.[model].image: registry.example/fraud:1 -> registry.example/fraud:2",
-        "spec.rollout.canary.steps.[half].weight: 50 -> 60",
+        "spec.template.spec.containers[model].image: registry.example/fraud:1 -> registry.example/fraud:2",
+        "spec.rollout.canary.steps[half].weight: 50 -> 60",
         "spec.rollout.bakeSeconds: 300 -> 600",
         "spec.analysis.warmUpSeconds: 0 -> 120",
     ]
@@ -238,3 +239,19 @@ def test_traffic_is_unknown_where_nothing_was_counted() -> None:
     seen: Model = model("steady")
 
     assert counted(seen, NOW, interval=15.0).per_second is None
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "invalid-spec"])
+@pytest.mark.parametrize("image", [None, "registry.example/other:2"])
+def test_a_plan_from_any_state_comes_to_an_end(name: str, image: str | None) -> None:
+    seen = model(name)
+    raw = dict(seen.raw)
+    if image is not None:
+        raw["spec"]["template"]["spec"]["containers"][0]["image"] = image
+    intent = intent_of(raw)
+    assert isinstance(intent, Intent)
+
+    last = looks(replace(intent, paused=False, requests=Requests()), seen.status)[-1]
+
+    held = last.decision.hold
+    assert last.status.phase == "Ready" or (held is not None and held.reason in LASTING)

@@ -1,5 +1,6 @@
 """What is another in a spec: field by field, with defaults filled in on both sides."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -24,7 +25,8 @@ def _filled(body: Object) -> Any:
 def _differing(old: Any, new: Any, path: str) -> Iterator[str]:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for name in [*old, *(name for name in new if name not in old)]:
-            yield from _differing(old.get(name), new.get(name), f"{path}.{name}")
+            joint = "" if name.startswith("[") else "."
+            yield from _differing(old.get(name), new.get(name), f"{path}{joint}{name}")
     elif _named(old) and _named(new):
         yield from _differing(_by_name(old), _by_name(new), path)
     elif old != new:
@@ -43,5 +45,5 @@ def _by_name(value: list[Any]) -> dict[str, Any]:
 def _shown(value: Any) -> str:
     if value is None:
         return "(none)"
-    text = str(value) if not isinstance(value, bool) else str(value).lower()
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -12,9 +12,7 @@ from math import inf
 from typing import Any, Final, NoReturn
 
 from serin.plugin.exits import Exit, Trouble
-from serin.plugin.linting import lint
 from serin.plugin.ordering import ORDERS
-from serin.plugin.planning import plan
 from serin.plugin.reading import explain, get, list_models, show_evidence, show_history
 from serin.plugin.session import Command, Session
 from serin.plugin.shells import SCRIPTS, completion
@@ -164,6 +162,19 @@ def _plan(made: Parser) -> None:
     _output(made)
 
 
+async def _plan_it(session: Session) -> Exit:
+    # Only here: the resource's models take as long to load as all else, and most commands do without.
+    from serin.plugin.planning import plan
+
+    return await plan(session)
+
+
+async def _lint_it(session: Session) -> Exit:
+    from serin.plugin.linting import lint
+
+    return await lint(session)
+
+
 def _positive(text: str) -> float:
     try:
         value = float(text)
@@ -199,8 +210,8 @@ COMMANDS: Final[Mapping[str, Described]] = {
     "retry": Described("try a revision again that was taken back", _named, ORDERS["retry"]),
     "pause": Described("hold a rollout where it is", _named, ORDERS["pause"]),
     "resume": Described("let a paused rollout go on", _named, ORDERS["resume"]),
-    "plan": Described("what applying files would do, step by step, and how long it takes", _plan, plan),
-    "lint": Described("check files, without a cluster", _lint, lint),
+    "plan": Described("what applying files would do, step by step, and how long it takes", _plan, _plan_it),
+    "lint": Described("check files, without a cluster", _lint, _lint_it),
     "completion": Described("print what makes a shell complete kubectl-serin", _completion, completion),
     "version": Described("print the version", _nothing, _version),
 }

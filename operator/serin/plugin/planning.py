@@ -145,7 +145,10 @@ def _rehearsed(
 ) -> Plan:
     start = now()
     rehearsal = Rehearsal(intent=intent, status=status, traffic=traffic, now=start, prometheus=prometheus)
-    looks = list(rehearsal.looks())
+    try:
+        looks = list(rehearsal.looks())
+    except ValueError as error:
+        raise Trouble(str(error), "this is a fault of the plan's, not of the file's") from error
     judged = judged_by(intent, prometheus=prometheus) and status.stable is not None
     rows = tuple(rows_of(looks, intent, traffic, judged=judged))
     return Plan(

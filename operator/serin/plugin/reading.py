@@ -1,9 +1,10 @@
 """The commands that show: get, list, evidence, explain, history."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from serin.domain.names import GROUP, KIND
 from serin.plugin.cluster import KIND_WORDS, Cluster
 from serin.plugin.evidence import evidence, evidence_document
 from serin.plugin.exits import Exit
@@ -11,11 +12,13 @@ from serin.plugin.explain import explanation, explanation_document
 from serin.plugin.family import family, following
 from serin.plugin.history import history, history_document
 from serin.plugin.listing import listing
-from serin.plugin.models import Model
+from serin.plugin.models import Model, Object
 from serin.plugin.session import Session, now
 from serin.plugin.terminal import Line
 from serin.plugin.tree import tree
 
+RESOURCE: Final = f"{KIND.lower()}.{GROUP}"
+"""What kubectl calls the kind where it prints names."""
 REDRAW_SECONDS: Final = 1.0
 """How often ages are drawn anew while nothing happens."""
 SETTLE_SECONDS: Final = 0.1
@@ -30,16 +33,23 @@ async def get(session: Session) -> Exit:
     async with session.cluster() as cluster:
         if session.options.watch:
             return await _watched(session, cluster)
-        for index, key in enumerate(session.named()):
-            if session.documents:
-                session.write((await cluster.model(key)).raw)
-                continue
+        keys = session.named()
+        if session.documents:
+            found = [(await cluster.model(key)).raw for key in keys]
+            session.write(found[0] if len(found) == 1 else _listed(found))
+            return Exit.OK
+        for index, key in enumerate(keys):
             shown = await family(cluster, key)
             if session.output == "name":
-                session.terminal.say(f"modeldeployment.serin.dev/{key.name}")
-                continue
-            session.terminal.say(*([""] if index else []), *tree(shown, now()))
+                session.terminal.say(f"{RESOURCE}/{key.name}")
+            else:
+                session.terminal.say(*([""] if index else []), *tree(shown, now()))
     return Exit.OK
+
+
+def _listed(found: Sequence[Object]) -> dict[str, Any]:
+    """Several objects as kubectl prints them."""
+    return {"apiVersion": "v1", "kind": "List", "items": list(found)}
 
 
 async def _watched(session: Session, cluster: Cluster) -> Exit:
@@ -85,11 +95,11 @@ async def list_models(session: Session) -> Exit:
     async with session.cluster() as cluster:
         found = await cluster.models(None if options.all_namespaces else place.namespace, options.selector)
     if session.documents:
-        session.write({"apiVersion": "v1", "kind": "List", "items": list(found)})
+        session.write(_listed(found))
         return Exit.OK
     models = sorted((Model.of(raw) for raw in found), key=lambda one: one.key)
     if session.output == "name":
-        session.terminal.say(*(f"modeldeployment.serin.dev/{one.key.name}" for one in models))
+        session.terminal.say(*(f"{RESOURCE}/{one.key.name}" for one in models))
     elif not models:
         where = "" if options.all_namespaces else f" in the namespace {place.namespace}"
         session.terminal.warn(f"No models found{where}.")
@@ -120,9 +130,10 @@ async def _shown(
 ) -> Exit:
     async with session.cluster() as cluster:
         models = [await cluster.model(key) for key in session.named()]
+    if session.documents:
+        documents = [document(model) for model in models]
+        session.write(documents[0] if len(documents) == 1 else documents)
+        return Exit.OK
     for index, model in enumerate(models):
-        if session.documents:
-            session.write(document(model))
-        else:
-            session.terminal.say(*([""] if index else []), *lines(model))
+        session.terminal.say(*([""] if index else []), *lines(model))
     return Exit.OK

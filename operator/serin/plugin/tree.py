@@ -12,7 +12,7 @@ from serin.plugin.evidence import verdict
 from serin.plugin.family import Family, Pod, Workload
 from serin.plugin.models import Health, Model
 from serin.plugin.terminal import Line, Span, Tone, line, table
-from serin.plugin.words import age, marked
+from serin.plugin.words import age, marked, standing
 
 LABEL_WIDTH: Final = 17
 HEADER: Final = ("NAME", "KIND", "STATUS", "AGE", "INFO")
@@ -27,8 +27,7 @@ def _head(family: Family) -> Iterator[Line]:
     model, rollout = family.model, family.model.status.rollout
     yield _fact("Name:", model.key.name)
     yield _fact("Namespace:", model.key.namespace)
-    why = f" - {model.reason}" if model.seen and model.health is not Health.HEALTHY else ""
-    yield _fact("Status:", marked(model.health), why)
+    yield _fact("Status:", *standing(model))
     if model.message:
         yield _fact("Message:", model.message)
     if rollout is not None:

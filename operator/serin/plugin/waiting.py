@@ -11,7 +11,7 @@ from serin.plugin.family import Following, following
 from serin.plugin.models import Health, Model
 from serin.plugin.session import Session
 from serin.plugin.terminal import line
-from serin.plugin.words import marked
+from serin.plugin.words import standing
 
 _ENDS: Final = {Health.HEALTHY: Exit.OK, Health.DEGRADED: Exit.FAILED}
 _DURATION: Final = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
@@ -64,9 +64,8 @@ async def _until_it_ends(session: Session, known: Following) -> None:
 def _tell(session: Session, model: Model) -> None:
     if session.documents:
         return
-    why = f" - {model.reason}" if model.reason and model.seen and model.health is not Health.HEALTHY else ""
     message = f": {model.message}" if model.message else ""
-    session.terminal.say(line(marked(model.health), f"{why}{message}"))
+    session.terminal.say(line(*standing(model), message))
 
 
 def _told(session: Session, model: Model) -> Exit:

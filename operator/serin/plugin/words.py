@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from serin.plugin.models import Health
+from serin.plugin.models import Health, Model
 from serin.plugin.terminal import Span, Tone
 
 MARKS: Final = {
@@ -21,6 +21,12 @@ def marked(health: Health, text: str = "") -> Span:
     """A word with the mark and the tone of its health."""
     mark, tone = MARKS[health]
     return Span(f"{mark} {text or health.value}", tone)
+
+
+def standing(model: Model) -> tuple[Span, Span]:
+    """How a model fares, and why where it does not fare well."""
+    told = model.seen and model.health is not Health.HEALTHY and model.reason != model.health.value
+    return marked(model.health), Span(f" - {model.reason}" if told and model.reason else "")
 
 
 def age(since: datetime, now: datetime) -> str:
