@@ -61,7 +61,7 @@ def model(*asked: dict[str, Any], name: str = "fraud", **status: Any) -> dict[st
 
 
 def bus(url: str, *on: str, **more: Any) -> dict[str, Any]:
-    return {"name": "bus", "url": url, **({"on": list(on)} if on else {}), **more}
+    return {"name": "bus", "url": url, **({"transitions": list(on)} if on else {}), **more}
 
 
 def chat(channel: str = "slack") -> dict[str, Any]:

@@ -79,7 +79,7 @@ BASE: Final[Spec] = {
         "labels": {"namespace": "exported_namespace", "pod": "exported_pod"},
     },
     "notifications": [
-        {"name": "chat", "channel": "slack", "format": "Slack", "on": ["Harm", "Promoted"]},
+        {"name": "chat", "channel": "slack", "format": "Slack", "transitions": ["Harm", "Promoted"]},
         {"name": "bus", "url": "https://events.example.com/a"},
     ],
     "paused": True,
@@ -482,8 +482,8 @@ LEAVES: Final[Mapping[str, Leaf]] = {
         other="CloudEvents",
         shows=_notifications,
     ),
-    "notifications[].on[]": Leaf(
-        at="notifications[0].on[0]", drives="what is told", other="Aborted", shows=_notifications
+    "notifications[].transitions[]": Leaf(
+        at="notifications[0].transitions[0]", drives="what is told", other="Aborted", shows=_notifications
     ),
     "notifications[].url": Leaf(
         at="notifications[1].url",

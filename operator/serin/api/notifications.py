@@ -34,10 +34,10 @@ class Notification(Spelled):
     format: Format = Format.CLOUD_EVENTS
     """CloudEvents is version 1.0 as structured JSON. Slack is what Slack's incoming webhooks take, and
     Mattermost's and others'."""
-    on: Annotated[
+    transitions: Annotated[
         tuple[Transition, ...], Field(min_length=1, max_length=len(Transition), json_schema_extra=AS_SET)
     ] = USUAL
-    """The transitions that are told, by the reasons of their Events. Default: how a rollout begins and ends,
+    """Those that are told, by the reasons of their Events. Default: how a rollout begins and ends,
     and what took it back."""
 
 
@@ -45,7 +45,7 @@ def notifications_of(asked: tuple[Notification, ...]) -> tuple[NotificationPolic
     """The receivers."""
     return tuple(
         NotificationPolicy(
-            name=one.name, url=one.url, channel=one.channel, format=one.format, on=frozenset(one.on)
+            name=one.name, url=one.url, channel=one.channel, format=one.format, on=frozenset(one.transitions)
         )
         for one in asked
     )
