@@ -16,7 +16,7 @@ MINUTES ?= 30
 MODELS ?= 20
 SEED ?=
 
-.PHONY: help docs setup demo test lint types unit fuzz corpus traffic plans failover chaos blackouts bench states cluster kind scan clean
+.PHONY: help screens docs setup demo test lint types unit fuzz corpus traffic plans failover chaos blackouts bench states cluster kind scan clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
