@@ -21,10 +21,10 @@ from serin.catalogue.loader import BadCatalogueError
 from serin.kube.access import BadAccess, own_namespace
 from serin.prom.config import ConfigError
 from serin.runtime.lease import LeaseLost
+from serin.runtime.logs import FORMATS, log_to
 from serin.runtime.missing import RestartWanted
 from serin.runtime.settings import LeaseTimes, Settings
 from serin.runtime.sweeper import StalledWatch
-from serin.runtime.telemetry import log_to
 from serin.startup import run
 
 LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -53,14 +53,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 settings = _settings(parsed)
             except ValueError as error:
                 parser.error(str(error))
-            return _run(settings, parsed.log_level)
+            log_to(level=parsed.log_level, form=parsed.log_format)
+            return _run(settings)
         case _:
             return int(parsed.act(parsed))
     return Exit.OK
 
 
-def _run(settings: Settings, log_level: str) -> Exit:
-    log_to(level=log_level)
+def _run(settings: Settings) -> Exit:
     logger = logging.getLogger("serin")
     try:
         asyncio.run(run(settings))
@@ -173,6 +173,7 @@ def _parser(*, workbench: bool = True) -> argparse.ArgumentParser:
     option("lease-renew-deadline", lease.renew_deadline, "seconds after which it stops by itself", float)
     option("lease-retry-period", lease.retry_period, "seconds between its renewals", float)
     option("log-level", "INFO", "DEBUG, INFO, WARNING or ERROR", _level)
+    option("log-format", "json", "json, ecs (Elastic Common Schema) or text", _format)
     return parser
 
 
@@ -193,6 +194,12 @@ def _workers(text: str) -> int:
     if (value := int(text)) < 1:
         raise argparse.ArgumentTypeError(f"need at least 1, found {text}")
     return value
+
+
+def _format(text: str) -> str:
+    if text not in FORMATS:
+        raise argparse.ArgumentTypeError(f"need {', '.join(FORMATS)}, found {text}")
+    return text
 
 
 def _level(text: str) -> str:

@@ -37,6 +37,7 @@ from serin.runtime.inquiries import Inquiries
 from serin.runtime.judges import judged_by
 from serin.runtime.judging import Judging
 from serin.runtime.lease import Lease
+from serin.runtime.logs import ABOUT
 from serin.runtime.missing import missing_kinds
 from serin.runtime.notifier import Notifier
 from serin.runtime.parts import Parts
@@ -208,7 +209,15 @@ class Operator:
         telemetry.listeners += [self._workers.moved, self._store.answered]
         health.faults += [self._parts.fault, self._workers.stuck, self._store.stalled, self._watching.fault]
         health.obstacles.append(self._awaited)
+        ABOUT.revision = self._revision
         health.role = lambda: "leading" if self._leads() else f"standby, {lease and lease.holder} leads"
+
+    def _revision(self, key: Key) -> str | None:
+        """The one under way, or else the one that serves, for who reads the log."""
+        status = (self._store.model(key) or {}).get("status") or {}
+        if rollout := status.get("rollout"):
+            return str(rollout.get("attempt", "")).rpartition(".")[0] or None
+        return (status.get("stable") or {}).get("revision")
 
     def _leads(self) -> bool:
         return self._acts and (self._lease is None or self._lease.leading)

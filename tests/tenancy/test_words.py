@@ -17,7 +17,7 @@ from serin.domain.rollout.world import Notice
 from serin.kube.events import EventRecorder
 from serin.prom.client import PrometheusClient, Refused
 from serin.prom.connections import connections
-from serin.runtime.telemetry import JsonLines
+from serin.runtime.logs import JsonLines
 
 FORGED: Final = (
     "x\nWarning  RolledBack  ml/fraud",

@@ -149,5 +149,7 @@ def status_of_model(model: Mapping[str, Any]) -> Status:
     try:
         return Status.model_validate(model.get("status") or {})
     except ValidationError:
-        logger.warning("status unreadable", extra={"key": model["metadata"]["name"]})
+        metadata = model["metadata"]
+        key = Key(metadata["namespace"], metadata["name"])
+        logger.warning("status unreadable", extra={"key": str(key)})
         return Status()

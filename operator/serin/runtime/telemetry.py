@@ -1,19 +1,14 @@
-"""What the operator says of itself: metrics, and log lines that a machine can read.
+"""What the operator says of itself as metrics.
 
 No label here has an unbounded number of values: never a name, a namespace or a message. What is told of
-single models, for as long as they are there, is `gauges`. One log line for each transition, as a JSON object
-of an event and its fields; bodies and secrets never come in.
+single models, for as long as they are there, is `gauges`; log lines are `logs`.
 """
 
-import json
-import logging
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from importlib.metadata import version
 from time import perf_counter
-from typing import Any, Final, TextIO
+from typing import Final
 
 from prometheus_client import (
     CollectorRegistry,
@@ -28,10 +23,6 @@ from prometheus_client import (
 from serin.kube.errors import Conflict, KubeError, Request
 
 LOOK_BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0)
-_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-_KOPFS_OWN: Final = frozenset({"settings", "k8s_skip"})
-"""Kopf hangs all its settings on every line about an object."""
-_LEFT_OUT: Final = _STANDARD | _KOPFS_OWN
 
 
 class Telemetry:
@@ -121,29 +112,3 @@ class Telemetry:
     def page(self) -> bytes:
         """The metrics as Prometheus reads them."""
         return generate_latest(self.registry) + "".join(page() for page in self._more).encode()
-
-
-class JsonLines(logging.Formatter):
-    """A log record as one JSON object: when, how grave, what happened, and the fields it happened to."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """See the class."""
-        line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "event": record.getMessage(),
-            **{name: value for name, value in vars(record).items() if name not in _LEFT_OUT},
-        }
-        if record.exc_info:
-            line["trace"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
-
-
-def log_to(stream: TextIO = sys.stderr, *, level: int | str = logging.INFO) -> None:
-    """Send every log line of the process to a stream as JSON."""
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(JsonLines())
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    # They tell of every event and request; what matters of it, Serin tells itself.
-    for chatty in ("kopf", "aiohttp.access", "asyncio"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -7,11 +7,11 @@ again later, and the others never notice. No key is ever lost.
 import asyncio
 import logging
 from collections.abc import Callable
-from contextvars import ContextVar
 from typing import Final, Protocol
 
 from serin.domain.names import KIND, Key
 from serin.kube.errors import Conflict, KubeError, NotFound, Throttled
+from serin.runtime.logs import looked_at
 from serin.runtime.queue import WorkQueue
 from serin.runtime.telemetry import Telemetry
 
@@ -20,7 +20,6 @@ CONFLICT_BACKOFF_SECONDS: Final = 0.1
 STUCK_SECONDS: Final = 50.0
 """A look that for so long has neither ended nor got an answer hangs: a request takes at most 30 s."""
 
-_looked_at: ContextVar[Key | None] = ContextVar("looked_at", default=None)
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +63,7 @@ class Workers:
 
     def moved(self, *_: object) -> None:
         """To be told of each answer of the API server: the look that waited for it goes on."""
-        if (key := _looked_at.get()) in self._moved_at:
+        if (key := looked_at.get()) in self._moved_at:
             self._moved_at[key] = asyncio.get_running_loop().time()
 
     def stuck(self) -> str | None:
@@ -79,7 +78,7 @@ class Workers:
         loop = asyncio.get_running_loop()
         while (key := await self._queue.get()) is not None:
             self._moved_at[key] = loop.time()
-            _looked_at.set(key)
+            looked_at.set(key)
             try:
                 await self._look(key)
             finally:
