@@ -93,6 +93,8 @@ def drawn_out(injected: list[Injected], history: list[Seen]) -> None:
                 fault.until = max(fault.until, until)
         if fault.route:
             fault.until = max(fault.until, _put_back(fault, history))
+        if fault.what == Fault.POD_DELETED:
+            fault.until = max(fault.until, _left_out(fault, history))
         for outage in outages:
             if outage.at <= fault.until + SETTLED and outage.until >= fault.at:
                 fault.until = max(fault.until, outage.until)
@@ -111,6 +113,22 @@ def _without_endpoints(history: list[Seen]) -> Iterator[tuple[str, float, float]
             yield revision, since, seen.at
     for revision, since in empty.items():
         yield revision, since, history[-1].at
+
+
+def _left_out(fault: Injected, history: list[Seen]) -> float:
+    """When no endpoints named its pods any more: controllers that have lost their watch are late."""
+    naming: dict[str, bool] = {}
+    for seen in history:
+        body = seen.object
+        if body["kind"] != "EndpointSlice":
+            continue
+        before = any(naming.values())
+        ready = (one for one in body.get("endpoints") or () if one["conditions"].get("ready"))
+        named = any(fault.pods.intersection(one["addresses"]) for one in ready)
+        naming[body["metadata"]["uid"]] = named and not seen.deleted
+        if seen.at > fault.at and before and not any(naming.values()):
+            return seen.at
+    return fault.until
 
 
 def _put_back(fault: Injected, history: list[Seen]) -> float:

@@ -73,6 +73,14 @@ def test_a_loss_long_after_a_fault_is_not_the_faults() -> None:
     assert hit.until == 10
 
 
+def test_a_deleted_pod_excuses_until_no_endpoints_name_it() -> None:
+    gone = Injected(what=Fault.POD_DELETED, at=10, until=10, pods=frozenset({"10.0.0.1"}))
+
+    drawn_out([gone], [endpoints(5, 2), endpoints(18.5, 1), endpoints(30, 2)])
+
+    assert gone.until == 18.5
+
+
 def test_an_edited_route_excuses_until_it_is_put_back() -> None:
     edited = Injected(what=Fault.ROUTE_EDITED, at=10, until=10, model="fraud", route=True)
 
