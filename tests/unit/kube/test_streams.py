@@ -14,7 +14,7 @@ from serin.kube.access import Access
 from serin.kube.connection import Connection
 from serin.kube.errors import KubeError, Unavailable
 from serin.kube.leases import LeaseObject
-from serin.kube.streams import Streams
+from serin.kube.streams import PAGES_AT_ONCE, Streams
 from serin.kube.transport import Transport
 from tests.unit.kube.test_client import kubeconfig, server
 
@@ -127,3 +127,22 @@ async def test_the_watch_of_a_lease_ends_where_its_version_is_forgotten(tmp_path
         seen = [change async for change in leases.changes("5")]
 
     assert seen == [{"type": "MODIFIED", "object": lease}]
+
+
+async def test_few_pages_are_in_memory_at_once_though_all_kinds_are_listed(tmp_path: Path) -> None:
+    under_way: set[int] = set()
+    most = 0
+
+    async def slow(request: web.Request) -> web.Response:
+        nonlocal most
+        under_way.add(id(request))
+        most = max(most, len(under_way))
+        await asyncio.sleep(0.05)
+        under_way.discard(id(request))
+        return web.json_response({"metadata": {"resourceVersion": "9"}, "items": [POD]})
+
+    async with server(slow) as port, streams(tmp_path, port) as running:
+        pages = await asyncio.gather(*(running.page("Pod", f"team-{number}") for number in range(8)))
+
+    assert [page.objects for page in pages] == [(POD,)] * 8
+    assert most == PAGES_AT_ONCE
