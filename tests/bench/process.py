@@ -34,7 +34,7 @@ shift
 exec "$@"
 """
 """Starts a program, in a mount namespace of its own, that finds a service account's files at their place."""
-REST_SECONDS: Final = 3.0
+REST_SECONDS: Final = 2.0
 REST_CPU: Final = 0.05
 """Below this share of a core a process does nothing for objects."""
 
