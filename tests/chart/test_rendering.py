@@ -5,6 +5,7 @@ alone: each Helm renders each file once, and all versions validate what came of 
 """
 
 import re
+import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from serin.api.crd import crd
 from tests.chart.reference import CHART
 from tests.chart.rendering import CASES, HELMS, KUBERNETES, Refused, documents, objects, rendered
 from tests.chart.schemas import faults
+from tests.cluster.helm import ready as programs
 from tests.cluster.resources import Object
 
 DEFAULT: Final = CHART / "ci" / "default.yaml"
@@ -69,6 +71,14 @@ def test_a_field_that_no_version_knows_is_found() -> None:
     deployment["spec"]["replica"] = 2
 
     assert "replica" in next(faults(deployment, KUBERNETES[0]))
+
+
+@either
+def test_helm_finds_nothing_to_better(helm: str) -> None:
+    command = [str(programs()[helm]), "lint", "--strict", "--quiet", str(CHART)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout.strip()) == (0, "")
 
 
 @cases
