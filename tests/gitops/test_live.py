@@ -4,7 +4,7 @@ import asyncio
 from typing import Any, Final
 
 from tests.cluster.api import Patch
-from tests.cluster.resources import Object
+from tests.cluster.resources import CONTROLLER_REVISIONS, DEPLOYMENTS, SERVICES, Object
 from tests.gitops.generated import script
 from tests.gitops.merging import merge_patch
 from tests.gitops.normal import essence, recorded
@@ -19,6 +19,8 @@ from tests.stage.model import Model, attempt, condition, state
 
 GIT: Final = "kustomize-controller"
 """The field manager of Flux; Argo CD's is another name for the same."""
+TRACKED: Final = {"kustomize.toolkit.fluxcd.io/name": "models", "app.kubernetes.io/instance": "models"}
+"""How tools know their own; a child with it would be pruned."""
 NOT_COMPARED: Final = ("managedFields", "resourceVersion")
 
 
@@ -89,7 +91,7 @@ async def applied(
     body = {
         "apiVersion": "serin.dev/v1alpha1",
         "kind": "ModelDeployment",
-        "metadata": {"name": one.name, "labels": {"kustomize.toolkit.fluxcd.io/name": "models"}},
+        "metadata": {"name": one.name, "labels": TRACKED},
         "spec": spec,
     }
     params = {"fieldManager": manager, "force": "true"} | ({"dryRun": "All"} if dry else {})
@@ -121,6 +123,9 @@ async def test_git_and_an_autoscaler_share_an_object_without_a_fight(ground: Gro
         del git["replicas"]
         await applied(ground, one, git)
         await reached(one, "Complete")
+        for kind in (CONTROLLER_REVISIONS, DEPLOYMENTS, SERVICES):
+            for child in await ground.api.list(kind, ground.place, labels=f"serin.dev/model={one.name}"):
+                assert not TRACKED.keys() & child["metadata"]["labels"].keys(), child
         await shell("scale", "mdep", one.name, "--replicas=2")
         seen = await one.until(lambda seen: seen["status"].get("readyReplicas") == 2, within=BESIDE_OTHERS)
 

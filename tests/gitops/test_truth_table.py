@@ -8,6 +8,7 @@ import yaml
 
 from serin.domain.conditions import BLOCKING, SPEAKING
 from serin.domain.status import State as RolloutState
+from serin.plugin.models import Model
 from tests.cluster.resources import Object
 from tests.gitops.generated import FOLDER, script
 from tests.gitops.normal import recorded
@@ -102,3 +103,11 @@ def test_argo_cd_agrees_with_kstatus_but_where_it_knows_more() -> None:
     waits = {name for name, state in STATES.items() if state.argo == "Suspended"}
     assert apart == waits | {"stable-down"}
     assert {STATES[name].reason for name in waits} == {"Paused", "AwaitingPromotion", "Inconclusive"}
+
+
+def test_the_plugin_agrees_with_kstatus_and_knows_who_waits_for_a_person() -> None:
+    words = {"Current": "Healthy", "Failed": "Degraded"}
+
+    for name, state in STATES.items():
+        usual = "Paused" if state.argo == "Suspended" else words.get(state.row.kstatus, "Progressing")
+        assert Model.of(OBJECTS[name]).health == usual, name
