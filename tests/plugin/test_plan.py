@@ -11,10 +11,14 @@ from serin.domain.intent import Intent, Requests
 from serin.domain.status import Status
 from serin.plugin.differences import differences
 from serin.plugin.models import Model
-from serin.plugin.needed import Traffic, requests_until_safe
+from serin.plugin.needed import Needed, Traffic, requests_until_safe
 from serin.plugin.plan import Row, judged_by, rows_of
 from serin.plugin.rehearsal import LASTING, Look, Rehearsal
 from serin.plugin.traffic import counted
+from serin.workbench.simulation.faults import HEALTHY
+from serin.workbench.simulation.findings import Findings
+from serin.workbench.simulation.rollouts import RULES
+from serin.workbench.simulation.scenarios import Scenario, simulate
 from tests.plugin.seen import NAMES, NOW, model
 
 BUSY = Traffic(per_second=100.0)
@@ -99,26 +103,38 @@ def test_thin_traffic_takes_its_time() -> None:
 
     first = next(row.seconds for row in rows(traffic=Traffic(per_second=2.0)) if row.stage == "step first")
 
-    assert first == pytest.approx(needed / 0.2, rel=0.1)
+    assert first == pytest.approx(needed.usual / 0.2, rel=0.1)
 
 
 def test_an_error_free_model_needs_about_four_hundred_requests() -> None:
     """As `concepts.md` says; twice as many while the stable revision is young."""
     policy = asked("2").analysis
 
-    assert requests_until_safe(policy, BUSY, share=0.05) == pytest.approx(400, rel=0.25)
-    assert requests_until_safe(policy, Traffic(settled=False), share=0.05) == pytest.approx(800, rel=0.25)
+    settled = requests_until_safe(policy, BUSY, share=0.05)
+    young = requests_until_safe(policy, Traffic(settled=False), share=0.05)
+
+    assert settled == Needed(400, 400)
+    assert young == Needed(800, 800)
 
 
-def test_more_bad_requests_need_more_evidence() -> None:
-    policy = asked("2").analysis
+@pytest.mark.parametrize("usual", [0.0, 0.001, 0.05])
+def test_as_many_requests_are_foreseen_as_simulated_rollouts_take(usual: float) -> None:
+    """The workbench plays whole rollouts, by dice and scrapes of its own."""
+    scenario = Scenario(per_second=20.0, usual=usual, rules=replace(RULES, lone_pod=False))
+    played = Findings.of(simulate(scenario, runs=100, seed=3), HEALTHY).safe
 
-    noisy = requests_until_safe(policy, Traffic(bad={"errors": 0.02}), share=0.1)
-    quiet = requests_until_safe(policy, Traffic(bad={"errors": 0.0}), share=0.1)
+    needed = requests_until_safe(asked("2").analysis, Traffic(bad={"errors": usual}), share=0.05)
 
-    assert noisy is not None
-    assert quiet is not None
-    assert noisy > 2 * quiet
+    assert needed is not None
+    assert needed.usual == pytest.approx(played.median.value, rel=0.3)  # a canary's request a second
+    assert needed.late == pytest.approx(played.late.value, rel=0.5)
+
+
+def test_a_model_whose_errors_hide_everything_is_not_promised_safety() -> None:
+    strict = {"promote": {"maxRatio": "1", "maxIncreasePoints": "0.01"}, "warmUpSeconds": 0}
+    policy = asked("2", analysis=strict).analysis
+
+    assert requests_until_safe(policy, Traffic(bad={"errors": 0.05}), share=0.1) is None
 
 
 def test_a_distribution_is_foreseen_too() -> None:

@@ -192,7 +192,9 @@ def _proof(group: Sequence[Look], traffic: Traffic) -> str:
     if requests is None:
         return "it is shown safe (never, with so many bad requests)"
     known = "" if traffic.per_second is not None else ", however long that takes"
-    return f"about {requests:,} of its requests show it safe{known}"
+    more = "far more" if requests.late is None else f"{requests.late:,}"
+    chance = "" if requests.late == requests.usual else f" ({more} in one case of twenty)"
+    return f"about {requests.usual:,} of its requests show it safe{chance}{known}"
 
 
 def end_of(last: Look, start: datetime, traffic: Traffic, *, judged: bool) -> str:

@@ -19,7 +19,7 @@ from serin.domain.rollout.machine import advance
 from serin.domain.rollout.world import Decision, Memo, Reason, World, canary_of
 from serin.domain.routers.choice import ROUTERS
 from serin.domain.status import Rollout, State, Status
-from serin.plugin.needed import Traffic, requests_until_safe
+from serin.plugin.needed import Needed, Traffic, requests_until_safe
 from serin.plugin.smooth import followed, standing
 
 MOST_LOOKS: Final = 2000
@@ -39,7 +39,7 @@ class Look:
     at: datetime
     status: Status
     decision: Decision
-    needed: int | None = None
+    needed: Needed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Proof:
     """When a step is shown safe, and by how many requests; never where `at` is None."""
 
     at: datetime | None
-    requests: int | None
+    requests: Needed | None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -150,7 +150,7 @@ class Rehearsal:
         if self.traffic.per_second is not None:
             rate = self.traffic.per_second * share
             early = rate * warm
-            seconds = _lasting(requests, rate=rate, early=early, until=seconds)
+            seconds = _lasting(requests.usual, rate=rate, early=early, until=seconds)
         waited = max(seconds + self.traffic.interval, self.traffic.proving)
         return Proof(since + timedelta(seconds=min(waited, _FOR_EVER)), requests)
 
