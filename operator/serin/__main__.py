@@ -25,6 +25,7 @@ from serin.runtime.logs import FORMATS, log_to
 from serin.runtime.missing import RestartWanted
 from serin.runtime.settings import LeaseTimes, Settings
 from serin.runtime.sweeper import StalledWatch
+from serin.runtime.tracing import TracingUnavailable
 from serin.startup import run
 
 LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -67,7 +68,7 @@ def _run(settings: Settings) -> Exit:
     except (RestartWanted, StalledWatch, LeaseLost) as wanted:
         logger.info("restart wanted", extra={"reason": str(wanted)})
         return Exit.START_AGAIN
-    except (BadCatalogueError, ConfigError, BadAccess) as error:
+    except (BadCatalogueError, ConfigError, BadAccess, TracingUnavailable) as error:
         logger.error("not started", extra={"reason": str(error)})
         return Exit.FAILED
     return Exit.OK
@@ -88,6 +89,7 @@ def _settings(parsed: argparse.Namespace) -> Settings:
         webhook_allow=tuple(parsed.webhook_allow),
         notification_channels=parsed.notification_channels,
         workers=parsed.workers,
+        otlp_endpoint=parsed.otlp_endpoint or None,
         host=parsed.host,
         http_port=parsed.http_port,
         sweep_interval=parsed.sweep_interval,
@@ -156,6 +158,7 @@ def _parser(*, workbench: bool = True) -> argparse.ArgumentParser:
     )
     option("notification-channels", None, "folder of secret addresses, one file for each channel", Path)
     option("workers", defaults.workers, "looks at once", _workers)
+    option("otlp-endpoint", None, "a collector of OpenTelemetry for spans; needs serin[tracing]", _prefix)
     option("host", defaults.host, "address of metrics and probes")
     option("http-port", defaults.http_port, "port of metrics and probes; 0 for any", int)
     option("sweep-interval", defaults.sweep_interval, "seconds between searches for lost deletions", _seconds)

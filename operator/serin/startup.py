@@ -26,6 +26,7 @@ from serin.runtime.prometheuses import Prometheuses
 from serin.runtime.reachable import Reachable
 from serin.runtime.settings import Settings, lease_namespace
 from serin.runtime.telemetry import Telemetry
+from serin.runtime.tracing import tracing
 from serin.runtime.watchdog import watched_loop
 
 LEASE_NAME: Final = "serin"
@@ -43,6 +44,7 @@ async def run(settings: Settings) -> None:
         BadCatalogueError: A row of the catalogue cannot be used.
         ConfigError: What is said of Prometheus cannot be meant.
         BadAccess: The way to the API server is not known.
+        TracingUnavailable: Spans are wanted, and what sends them is not installed.
     """
     given = Given(settings, catalogue_in(settings.catalogue), Prometheuses.of(settings))
     telemetry, health = Telemetry(), Health()
@@ -50,6 +52,7 @@ async def run(settings: Settings) -> None:
     collect_seldom()
     async with AsyncExitStack() as opened:
         opened.enter_context(watched_loop())
+        opened.enter_context(tracing(settings.otlp_endpoint))
         own = await opened.enter_async_context(
             Transport.connected(settings.kubeconfig, told=telemetry.answered, instance=identity)
         )

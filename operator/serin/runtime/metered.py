@@ -13,6 +13,7 @@ from serin.prom.client import Prometheus
 from serin.prom.errors import PrometheusError
 from serin.prom.samples import Matrix
 from serin.prom.values import Values
+from serin.runtime.tracing import QUERY, TRACER
 
 Answer = TypeVar("Answer", Matrix, Values)
 
@@ -79,7 +80,8 @@ class Metered:
         begun = perf_counter()
         outcome = "Abandoned"
         try:
-            answer = await ask(expr, at)
+            with TRACER.span(QUERY, prometheus=self._name):
+                answer = await ask(expr, at)
             outcome = PARTIAL if answer.warnings else DONE
         except PrometheusError as error:
             outcome = type(error).__name__

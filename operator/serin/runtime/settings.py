@@ -60,6 +60,7 @@ class Settings:
         notification_channels: Folder with a file for each channel, whose address is a secret; a file
             `<namespace>.<channel>` is for one namespace.
         workers: Looks at once. They wait for the API server most of the time; more only press it harder.
+        otlp_endpoint: Where spans are sent, by OTLP over HTTP; None for no spans.
         host: Address that metrics and probes are served on.
         http_port: Its port; 0 for any free one.
         sweep_interval: Seconds between searches for deletions that a watch has missed.
@@ -78,6 +79,7 @@ class Settings:
     webhook_allow: tuple[str, ...] = ()
     notification_channels: Path | None = None
     workers: int = 8
+    otlp_endpoint: str | None = None
     host: str = "0.0.0.0"  # noqa: S104 - the kubelet and Prometheus call from outside the pod
     http_port: int = 8080
     sweep_interval: float = 600.0

@@ -21,6 +21,7 @@ from prometheus_client import (
 )
 
 from serin.kube.errors import Conflict, KubeError, Request
+from serin.runtime.tracing import TRACER
 
 LOOK_BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0)
 
@@ -82,7 +83,8 @@ class Telemetry:
         """Measure a look; whatever it raises is counted and passed on."""
         started = perf_counter()
         try:
-            yield
+            with TRACER.look():
+                yield
         except Exception as error:
             self._looks.labels("failed").inc()
             self._errors.labels(type(error).__name__).inc()
