@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from serin.api.crd import crd_yaml
-from tests.chart import manifests
+from tests.chart import editors, manifests
 from tests.chart.reference import CHART, readme, values_yaml
 
 README: Final = CHART / "README.md"
@@ -23,6 +23,7 @@ FILES: Final[Mapping[Path, Callable[[], str]]] = {
     CHART / "values.yaml": values_yaml,
     CHART / "files" / "crds" / "serin.dev_modeldeployments.yaml": crd_yaml,
     README: _readme,
+    editors.FILE: editors.text,
     **manifests.FILES,
 }
 """In this order: the manifests are rendered from what comes before them."""
