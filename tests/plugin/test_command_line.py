@@ -97,6 +97,7 @@ async def test_words_of_other_tools_lead_to_what_takes_their_place(word: str) ->
         (["plan", "-f", "x", "--requests-per-second", "0"], "need a number above 0, found 0"),
         ([], "the following arguments are required: COMMAND"),
         (["lint"], "no file is named; name files or folders"),
+        (["get", "-w"], "no model is named; name one to watch"),
     ],
 )
 async def test_a_bad_command_line_is_one_line_with_its_cure(words: list[str], told: str) -> None:

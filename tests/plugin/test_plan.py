@@ -1,20 +1,26 @@
 """A plan says what the operator will do, and when: in the state machine's own steps."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import promql_parser
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from serin.api.intent import intent_of
 from serin.domain.intent import Intent, Requests
 from serin.domain.status import Status
 from serin.plugin.differences import differences
+from serin.plugin.exits import Trouble
 from serin.plugin.models import Model
 from serin.plugin.needed import Needed, Traffic, requests_until_safe
 from serin.plugin.plan import Row, judged_by, rows_of
 from serin.plugin.rehearsal import LASTING, Look, Rehearsal
-from serin.plugin.traffic import counted
+from serin.plugin.traffic import counted, measured
 from serin.workbench.simulation.faults import HEALTHY
 from serin.workbench.simulation.findings import Findings
 from serin.workbench.simulation.rollouts import RULES
@@ -271,3 +277,52 @@ def test_a_plan_from_any_state_comes_to_an_end(name: str, image: str | None) -> 
 
     held = last.decision.hold
     assert last.status.phase == "Ready" or (held is not None and held.reason in LASTING)
+
+
+class Counted:
+    """A Prometheus that has counted requests and bad ones; what it was asked stays."""
+
+    def __init__(self, **per_second: float) -> None:
+        self.per_second, self.asked = per_second, list[str]()
+
+    async def answer(self, request: web.Request) -> web.Response:
+        expr = str((await request.post())["query"])
+        self.asked.append(expr)
+        found = [str(one) for metric, one in self.per_second.items() if metric in expr]
+        result = [{"metric": {}, "value": [0, value]} for value in found[:1]]
+        return web.json_response({"status": "success", "data": {"resultType": "vector", "result": result}})
+
+
+@asynccontextmanager
+async def prometheus(counted_: Counted) -> AsyncIterator[str]:
+    """Its address."""
+    application = web.Application()
+    application.router.add_post("/api/v1/query", counted_.answer)
+    async with TestServer(application) as server:
+        yield str(server.make_url("/"))
+
+
+async def test_traffic_is_what_prometheus_counts_of_the_stable_pods() -> None:
+    counted_ = Counted(predictions_bad=0.5, predictions_total=25.0)
+    signal = {"name": "answers", "requests": "predictions_total", "bad": "predictions_bad"}
+    intent = asked("2", analysis={"signals": [signal]})
+
+    async with prometheus(counted_) as address:
+        traffic = await measured(intent, "fraud-1234567890", address, Traffic())
+
+    assert (traffic.per_second, traffic.bad) == (25.0, {"answers": 0.02})
+    for expr in counted_.asked:
+        promql_parser.parse(expr)
+        assert 'namespace="ml"' in expr
+        assert "fraud-1234567890" in expr
+
+
+async def test_a_prometheus_that_has_counted_nothing_is_told() -> None:
+    async with prometheus(Counted()) as address:
+        with pytest.raises(Trouble, match="has counted no request on fraud-1 in the last 10m; give"):
+            await measured(asked("2"), "fraud-1", address, Traffic())
+
+
+async def test_a_prometheus_that_does_not_answer_is_told() -> None:
+    with pytest.raises(Trouble, match="cannot be reached"):
+        await measured(asked("2"), "fraud-1", "http://127.0.0.1:9", Traffic())

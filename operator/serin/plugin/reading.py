@@ -7,7 +7,7 @@ from typing import Any, Final
 from serin.domain.names import GROUP, KIND
 from serin.plugin.cluster import KIND_WORDS, Cluster
 from serin.plugin.evidence import evidence, evidence_document
-from serin.plugin.exits import Exit
+from serin.plugin.exits import Exit, Trouble
 from serin.plugin.explain import explanation, explanation_document
 from serin.plugin.family import family, following
 from serin.plugin.history import history, history_document
@@ -29,6 +29,8 @@ async def get(session: Session) -> Exit:
     """One model as a tree, or all of them."""
     named = session.options.names
     if not named or (len(named) == 1 and named[0].lower() in KIND_WORDS):
+        if session.options.watch:
+            raise Trouble("no model is named", "name one to watch", code=Exit.USAGE)
         return await list_models(session)
     async with session.cluster() as cluster:
         if session.options.watch:
