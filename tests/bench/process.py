@@ -1,8 +1,7 @@
 """The operator as a process whose CPU time and memory are read from the kernel.
 
-It watches the whole cluster and acts by its Lease, as in a pod: under its own ServiceAccount with the rights
-of `manifests/`, whose token it finds where a kubelet puts it. It has no Prometheus: steps go on by readiness
-and time.
+It watches the whole cluster as in a pod: under its own ServiceAccount with the rights of `manifests/`, whose
+token it finds where a kubelet puts it. It has no Prometheus: steps go on by readiness and time.
 """
 
 import asyncio
@@ -25,6 +24,9 @@ from tests.stage.operator import ACCESS, ACCOUNT
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 SELDOM: Final = ("--sweep-interval=86400",)
 """Its lists of names, once in ten minutes otherwise, would be counted for what they happen to fall into."""
+ALONE: Final = ("--no-leader-elect",)
+"""Renewals cost next to nothing; but where everything is slow, a Lease is lost, and a kubelet would start again
+what nobody starts here."""
 AS_IN_A_POD: Final = """
 place=$(readlink -f /var/run) account=$1
 mount -t tmpfs tmpfs "$place"
@@ -67,7 +69,7 @@ class Operator:
         port = free_port()
         self._address = f"http://{GATEWAY}:{port}"
         pages = [f"--host={GATEWAY}", f"--http-port={port}"]
-        serin = [sys.executable, "-m", "serin", "run", *pages, *SELDOM, *self._arguments]
+        serin = [sys.executable, "-m", "serin", "run", *pages, *SELDOM, *ALONE, *self._arguments]
         command = ["unshare", "--mount", "sh", "-ec", AS_IN_A_POD, "sh", str(self._account), *serin]
         server = urlsplit(self._cluster.server.address)
         place = {"KUBERNETES_SERVICE_HOST": str(server.hostname), "KUBERNETES_SERVICE_PORT": str(server.port)}
