@@ -25,7 +25,7 @@ TICKS: Final = os.sysconf("SC_CLK_TCK")
 SELDOM: Final = ("--sweep-interval=86400",)
 """Its lists of names, once in ten minutes otherwise, would be counted for what they happen to fall into."""
 ALONE: Final = ("--no-leader-elect",)
-"""Renewals cost next to nothing; but where everything is slow, a Lease is lost, and a kubelet would start again
+"""Renewals cost next to nothing. But where all is slow, a Lease may be lost, and a kubelet would start again
 what nobody starts here."""
 AS_IN_A_POD: Final = """
 place=$(readlink -f /var/run) account=$1
