@@ -22,7 +22,7 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.envoy import Envoy
 from tests.cluster.gateway import Gateway
 from tests.cluster.local_server import IMAGE as SERVER
-from tests.cluster.resources import Object
+from tests.cluster.resources import NAMESPACES, SERVICE_ACCOUNTS, Object
 from tests.invariants.watcher import MODEL_DEPLOYMENTS
 from tests.plugin import tmux
 from tests.plugin.seen import recorded
@@ -104,8 +104,6 @@ async def _without_an_operator(terminal: Terminal) -> dict[str, str]:
 
 
 async def _stand_still(cluster: Cluster) -> None:
-    for namespace in (DRIVEN, STILL):
-        await cluster.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     for name, state_ in SHOWN.items():
         found = recorded(state_)["model"]
         made = await cluster.api.apply(
@@ -195,6 +193,18 @@ def timeless(screen: str) -> str:
 
 
 @asynccontextmanager
+async def driven(cluster: Cluster, account: Path) -> AsyncIterator[Operator]:
+    """Both namespaces, and an operator that looks at the one of the model that is driven."""
+    for name in (DRIVEN, STILL):
+        await cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        await cluster.api.until(SERVICE_ACCOUNTS, "default", bool, name)
+    async with Operator(cluster, DRIVEN, account) as running:
+        yield running
+    for name in (DRIVEN, STILL):
+        await cluster.api.delete(NAMESPACES, name)
+
+
+@asynccontextmanager
 async def stage(found: Binaries) -> AsyncIterator[Cluster]:
     """A cluster with a gateway, and an operator that looks at the namespace of the model that is driven."""
     async with Cluster(found, manifests=[REPOSITORY / "crds"], images={IMAGE: SERVER}) as cluster:
@@ -202,7 +212,7 @@ async def stage(found: Binaries) -> AsyncIterator[Cluster]:
         account = await cluster.service_account_kubeconfig(*ACCOUNT)
         envoy = await cluster.attach(Envoy(cluster.folder / "envoy", address=network.GATEWAY))
         await cluster.attach(Gateway(cluster.api, envoy))
-        async with Operator(cluster, DRIVEN, account):
+        async with driven(cluster, account):
             yield cluster
 
 

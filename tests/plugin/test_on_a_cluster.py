@@ -5,6 +5,7 @@ There is no Prometheus, so steps pass on time, or on a person's word; the scenar
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,16 @@ import yaml
 
 from serin.domain.names import Key
 from serin.plugin.cluster import Cluster as Reached
+from serin.plugin.command import done
 from serin.plugin.exits import Exit
 from serin.plugin.orders import Order, abort
 from serin.plugin.places import place_of
+from serin.plugin.terminal import Terminal
 from tests.cluster.cluster import Cluster
 from tests.cluster.gateway import Gateway
 from tests.cluster.waiting import until
 from tests.invariants.watcher import MODEL_DEPLOYMENTS
-from tests.plugin.typed import Answer, Type, typed, typing
+from tests.plugin.typed import Answer, Screen, Type, typed, typing
 from tests.stage.model import Model, attempt, condition, phase, spec, state
 from tests.stage.operator import Operator
 
@@ -42,7 +45,7 @@ async def test_a_person_steers_rollouts(
     steered, followed, late = models
     async with asyncio.TaskGroup() as side_by_side:
         side_by_side.create_task(_steers(steered, type_, tmp_path))
-        side_by_side.create_task(_follows(followed, type_))
+        side_by_side.create_task(_follows(followed, cluster, type_))
         side_by_side.create_task(_comes_late(late, cluster, place))
 
 
@@ -91,27 +94,36 @@ async def _steers(model: Model, type_: Type, folder: Path) -> None:
     assert attempt(again) == f"{canary}.2"
 
 
-async def _follows(model: Model, type_: Type) -> None:
+async def _follows(model: Model, cluster: Cluster, type_: Type) -> None:
     """A watch that goes on shows what happens; a wait ends in time, and says whether it was well."""
     name = model.name
     await model.apply(spec("1"))
     await model.until(condition("Ready"))
     await model.apply(spec("2", steps=LONG))
-    await model.until(state("Stepping"))
+    canary = (await model.until(state("Stepping")))["status"]["canary"]["revision"]
+    out, err = Screen(), Screen()
+    words = ["get", name, "-w", f"--kubeconfig={cluster.kubeconfig}", f"--namespace={model.namespace}"]
+    watching = asyncio.create_task(done(words, Terminal(out, err, environment={})))
+    await _written_to(out, rf"⧉ {canary} .* canary, 20 %")
 
-    watching = asyncio.create_task(type_("get", name, "-w"))
     late = await type_("status", name, "--timeout=1s")
     assert (late.code, "the rollout itself goes on" in late.err) == (Exit.TIMED_OUT, True)
     assert (await type_("status", name, "--no-watch")).code == Exit.TIMED_OUT
     await type_("promote", name, "--full")
     ended = await type_("status", name, "--timeout=60s", "-o", "json")
     assert (ended.code, json.loads(ended.out)["health"]) == (Exit.OK, "Healthy")
+    await _written_to(out, rf"⧉ {canary} .* stable, 100 %")
     await model.api.delete(MODEL_DEPLOYMENTS, name, model.namespace)
 
-    watched = await asyncio.wait_for(watching, 30)
-    assert (watched.code, "was deleted" in watched.err) == (Exit.FAILED, True)
-    assert "Paused" not in watched.out
-    assert "Baking" in watched.out
+    assert await asyncio.wait_for(watching, 30) == Exit.FAILED
+    assert "was deleted" in err.getvalue()
+
+
+async def _written_to(screen: Screen, pattern: str) -> None:
+    async def read() -> str:
+        return screen.getvalue()
+
+    await until(read, lambda seen: re.search(pattern, seen), what=f"{pattern} in the watch")
 
 
 async def _comes_late(model: Model, cluster: Cluster, place: str) -> None:

@@ -13,7 +13,7 @@ from tests.cluster.binaries import Missing
 from tests.cluster.cluster import Cluster
 from tests.cluster.gateway import Gateway
 from tests.plugin import tmux
-from tests.plugin.screens import DRIVEN, OURS, on_the_page, screens, timeless
+from tests.plugin.screens import OURS, driven, on_the_page, screens, timeless
 from tests.plugin.tmux import Terminal
 from tests.stage.operator import Operator
 
@@ -40,8 +40,7 @@ def folder() -> Iterator[Path]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def driver(cluster: Cluster, gateway: Gateway, account: Path) -> AsyncIterator[Operator]:
     """The operator that drives the page's model."""
-    await cluster.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": DRIVEN}})
-    async with Operator(cluster, DRIVEN, account) as running:
+    async with driven(cluster, account) as running:
         yield running
 
 
@@ -51,7 +50,7 @@ async def test_the_pages_screens_are_what_a_terminal_shows(
     shown = await screens(cluster, folder)
 
     page = on_the_page()
-    cure = "run python -m tests.plugin.screens"
+    cure = "run make screens"
     assert set(shown) == set(page), cure
     for name, screen in shown.items():
         assert timeless(screen) == timeless(page[name]), f"{name}: {cure}"
