@@ -48,3 +48,19 @@ async def test_rollouts_that_end_are_counted_by_result_and_reason() -> None:
     await story.until(lambda seen: seen.phase == "RolledBack")
 
     assert story.reconciler.ended == {("Promoted", ""): 1, ("RolledBack", "Harm"): 1}
+
+
+async def test_a_wait_for_a_person_is_told_once_at_each_step() -> None:
+    steps = [{"name": "a", "weight": 20, "pause": {}}, {"name": "b", "weight": 60, "pause": {}}]
+    new = {**NEW, "rollout": {**NEW.get("rollout", {}), "canary": {"steps": steps}}}
+    story = await stepping(OLD, new)
+
+    await look(story, 8)
+    story.restart()
+    await look(story, 8)
+    story.cluster.submit("fraud", new, promote=f"{story.attempt}:a")
+    await look(story, 16)
+
+    assert [reason for reason in story.scribe.told if reason == "AwaitingPromotion"] == [
+        "AwaitingPromotion"
+    ] * 2

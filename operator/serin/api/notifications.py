@@ -38,7 +38,7 @@ class Notification(Spelled):
         tuple[Transition, ...], Field(min_length=1, max_length=len(Transition), json_schema_extra=AS_SET)
     ] = USUAL
     """Those that are told, by the reasons of their Events. Default: how a rollout begins and ends,
-    and what took it back."""
+    what took it back, and that it waits for a person."""
 
 
 def notifications_of(asked: tuple[Notification, ...]) -> tuple[NotificationPolicy, ...]:

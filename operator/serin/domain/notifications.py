@@ -17,8 +17,9 @@ from serin.domain.receivers import USUAL, Transition
 from serin.domain.rollout.world import REJECTING, Notice
 from serin.domain.status import State, Status
 
-ONCE: Final = frozenset({*USUAL, Transition.SUPERSEDED, Transition.REVERTED, Transition.STEP_STARTED})
-"""At most once in an attempt, or in one of its steps; and told by the status for as long as it matters."""
+ONCE: Final = frozenset({*USUAL, Transition.SUPERSEDED, Transition.REVERTED})
+"""At most once in an attempt, or in one of its steps."""
+OF_A_STEP: Final = frozenset({Transition.STEP_STARTED, Transition.AWAITING_PROMOTION})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ class Told:
     def id(self) -> str:
         """The same whenever the same is told again, and different for all else."""
         parts = [self.uid, self.attempt, self.transition.value]
-        if self.transition is Transition.STEP_STARTED:
+        if self.transition in OF_A_STEP:
             parts.append(self.step)
         elif self.transition not in ONCE:
             parts.append(self.at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ"))

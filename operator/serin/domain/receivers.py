@@ -10,6 +10,7 @@ class Transition(StrEnum):
 
     ROLLOUT_STARTED = "RolloutStarted"
     STEP_STARTED = "StepStarted"
+    AWAITING_PROMOTION = "AwaitingPromotion"
     COARSE_WEIGHT = "CoarseWeight"
     PROMOTED = "Promoted"
     ROLLOUT_FINISHED = "RolloutFinished"
@@ -46,6 +47,7 @@ class Transition(StrEnum):
 
 USUAL: Final = (
     Transition.ROLLOUT_STARTED,
+    Transition.AWAITING_PROMOTION,
     Transition.PROMOTED,
     Transition.ROLLOUT_FINISHED,
     Transition.HARM,
@@ -56,7 +58,8 @@ USUAL: Final = (
     Transition.ABORTED,
     Transition.INCONCLUSIVE,
 )
-"""What is told where nothing else is asked for: how a rollout begins and ends, and what took it back."""
+"""What is told where nothing else is asked for: how a rollout begins and ends, what took it back, and
+that it waits for a person."""
 
 
 class Format(StrEnum):

@@ -1,4 +1,4 @@
-"""What a person is told of the analysis when the status turns, as Events: each turn once.
+"""What a person is told of the analysis, and of a wait for them, when the status turns, as Events: each once.
 
 A function of two statuses and nothing else, so that a restart, which changes none, repeats none (I7, I8).
 """
@@ -8,13 +8,17 @@ from collections.abc import Iterator
 from serin.domain.analysis.judge import Reason as Missing
 from serin.domain.analysis.verdict import Verdict
 from serin.domain.findings import AVAILABLE, UNASKED
-from serin.domain.rollout.world import Notice
+from serin.domain.rollout.world import Notice, Reason
 from serin.domain.status import Condition, Finished, SignalStatus, State, Status
 
 
 def turns(before: Status, after: Status) -> tuple[Notice, ...]:
-    """What is new about the analysis."""
-    return (*_of_the_data(before, after), *_of_harm_that_is_let_be(before, after))
+    """What is new about the analysis, and whether a person is waited for."""
+    return (
+        *_of_the_data(before, after),
+        *_of_harm_that_is_let_be(before, after),
+        *_of_a_wait_for_a_person(before, after),
+    )
 
 
 def ended(before: Status, after: Status) -> tuple[Finished, ...]:
@@ -39,7 +43,11 @@ def _of_the_data(before: Status, after: Status) -> Iterator[Notice]:
 
 
 def _available(status: Status) -> Condition | None:
-    return next((entry for entry in status.conditions if entry.type == AVAILABLE), None)
+    return _condition(status, AVAILABLE)
+
+
+def _condition(status: Status, kind: str) -> Condition | None:
+    return next((entry for entry in status.conditions if entry.type == kind), None)
 
 
 def _of_harm_that_is_let_be(before: Status, after: Status) -> Iterator[Notice]:
@@ -50,6 +58,19 @@ def _of_harm_that_is_let_be(before: Status, after: Status) -> Iterator[Notice]:
     for signal in _harmful(after):
         if signal.name not in known:
             yield Notice("HarmObserved", f"not acted on: {signal.note or signal.name}", warning=True)
+
+
+def _of_a_wait_for_a_person(before: Status, after: Status) -> Iterator[Notice]:
+    """A step that nothing but a promotion ends."""
+    was, now = _condition(before, "Ready"), _condition(after, "Ready")
+    waited = was is not None and was.reason == Reason.AWAITING_PROMOTION and _same_step(before, after)
+    if now is not None and now.reason == Reason.AWAITING_PROMOTION and not waited:
+        yield Notice(Reason.AWAITING_PROMOTION.value, now.message)
+
+
+def _same_step(before: Status, after: Status) -> bool:
+    was, now = before.rollout, after.rollout
+    return was is not None and now is not None and (was.attempt, was.step) == (now.attempt, now.step)
 
 
 def _harmful(status: Status) -> list[SignalStatus]:
