@@ -11,10 +11,10 @@ RUN pip install --no-cache-dir 'uv>=0.9,<1'
 WORKDIR /src
 # Dependencies are a layer of their own: a change of the code does not fetch them again.
 COPY pyproject.toml uv.lock ./
-RUN uv sync --frozen --no-dev --no-install-project
+RUN uv sync --frozen --no-dev --extra tracing --no-install-project
 COPY LICENSE README.md ./
 COPY operator operator
-RUN uv sync --frozen --no-dev --no-editable
+RUN uv sync --frozen --no-dev --extra tracing --no-editable
 
 FROM python:${PYTHON}
 ARG VERSION=dev
