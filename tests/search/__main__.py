@@ -7,12 +7,16 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from math import inf
+from multiprocessing import get_context
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from tests.search.killing import Fate
+    from tests.search.scope import Scope
+    from tests.search.searching import Found
 
 WANTED: Final = 95.0
 """Percent of the mutants that are to be killed."""
@@ -30,8 +34,9 @@ def main() -> int:
     parser.add_argument("--mutants", action="store_true")
     parser.add_argument("--count", type=int, default=300, help="mutants to take")
     parser.add_argument("--seed", type=int, default=5, help="which mutants to take")
+    parser.add_argument("--skip", type=int, default=0, help="mutants to leave out before these")
     parser.add_argument("--only", default="", help="of these, mutants whose description has this")
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--processes", type=int, default=2, help="that work side by side")
     asked = parser.parse_args()
     if asked.mutants:
         # Before anything of the operator is imported: each mutant is a process that imports it anew.
@@ -41,29 +46,38 @@ def main() -> int:
 
 def _search(asked: argparse.Namespace) -> int:
     from tests.search.scopes import FULL, KILLING, QUICK, UNLICENSED
-    from tests.search.searching import Search
     from tests.search.telling import summary, told_story
 
     scopes = QUICK if asked.quick else KILLING if asked.small else UNLICENSED if asked.leaders else FULL
-    wrong, seconds = 0, 0.0
-    for scope in scopes:
-        if asked.scope and not any(part in scope.name for part in asked.scope):
-            continue
-        found = Search(scope).run(most=asked.most, seconds=asked.seconds)
-        seconds += found.seconds
-        print(summary(found), flush=True)
-        for counterexample in found.counterexamples:
-            print("\n".join(told_story(counterexample)), flush=True)
-        wrong += len(found.counterexamples)
-    print(f"{wrong} counterexamples, {seconds:.0f} s of CPU")
-    return 1 if wrong else 0
+    chosen = [one for one in scopes if not asked.scope or any(part in one.name for part in asked.scope)]
+    start, totals = monotonic(), Counter[str]()
+    with get_context("fork").Pool(asked.processes, maxtasksperchild=1) as pool:
+        search = partial(_searched, most=asked.most, seconds=asked.seconds)
+        for found in pool.imap_unordered(search, chosen, chunksize=1):
+            print(summary(found), flush=True)
+            for counterexample in found.counterexamples:
+                print("\n".join(told_story(counterexample)), flush=True)
+            totals["states"] += found.states
+            totals["transitions"] += found.transitions
+            totals["counterexamples"] += len(found.counterexamples)
+            totals["s of CPU"] += round(found.seconds)
+            totals["scopes out of time"] += not found.whole
+    told = ", ".join(f"{count} {what}" for what, count in totals.items())
+    print(f"{len(chosen)} scopes: {told}; {monotonic() - start:.0f} s")
+    return 1 if totals["counterexamples"] or totals["scopes out of time"] else 0
+
+
+def _searched(scope: "Scope", *, most: int, seconds: float) -> "Found":
+    from tests.search.searching import Search
+
+    return Search(scope).run(most=most, seconds=seconds)
 
 
 def _mutants(asked: argparse.Namespace) -> int:
     from tests.search.killing import fates
     from tests.search.mutants import difference, mutants, sample
 
-    chosen, start = sample(asked.count, seed=asked.seed), monotonic()
+    chosen, start = sample(asked.count, seed=asked.seed, skip=asked.skip), monotonic()
     chosen = [mutant for mutant in chosen if asked.only in str(mutant)]
     print(f"{len(chosen)} of {len(mutants())} mutants, seed {asked.seed}", flush=True)
     found = []

@@ -5,16 +5,16 @@ fault. How the state machine comes to it is no business of theirs.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from serin.domain.gates import PROMOTION
-from serin.domain.intent import OnInconclusive, Step
+from serin.domain.intent import OnInconclusive
 from serin.domain.names import RevisionHash
 from serin.domain.rollout.world import REJECTING, Decision, World
-from serin.domain.status import GateResult, Rollout, State
+from serin.domain.status import GateResult, State
+from tests.search.case import Case
 from tests.search.memory import age, revision_in
-from tests.search.scope import MINIMUM, STEP_DEADLINE, TICK, Scope, steps_of
+from tests.search.scope import MINIMUM, STEP_DEADLINE, Scope
 from tests.search.state import ALL
 from tests.search.words import Word
 
@@ -29,85 +29,6 @@ ARROWS: Final[dict[State, frozenset[State]]] = {
     State.ROLLING_BACK: frozenset({State.ROLLING_BACK}),
 }
 """Within one attempt."""
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One decision, with what it was made from."""
-
-    scope: Scope
-    sight: "Sight"
-    word: Word
-    world: World
-    decision: Decision
-
-    @property
-    def before(self) -> Rollout | None:
-        return self.world.status.rollout
-
-    @property
-    def after(self) -> Rollout | None:
-        return self.decision.rollout
-
-    @property
-    def same_attempt(self) -> bool:
-        return bool(self.before and self.after and self.before.attempt == self.after.attempt)
-
-    @property
-    def canary(self) -> RevisionHash | None:
-        return revision_in(self.before.attempt) if self.before else None
-
-    @property
-    def state(self) -> State:
-        return self.before.state if self.before else State.IDLE
-
-    @property
-    def judged(self) -> bool:
-        return self.world.judged
-
-    @property
-    def paused(self) -> bool:
-        spec, asked = self.sight.spec, self.sight.asked
-        return spec.paused or (self.before is not None and asked.pause == self.before.attempt)
-
-    @property
-    def steps(self) -> tuple[Step, ...]:
-        return steps_of(self.scope, self.sight.spec)
-
-    @property
-    def place(self) -> int:
-        """How far the attempt is: its step, and one beyond the last while it is promoted."""
-        assert self.before is not None
-        return self.before.step
-
-    @property
-    def forward(self) -> bool:
-        """Whether this decision begins a step or the promotion, beyond weights that were given before."""
-        before, after = self.before, self.after
-        if not self.same_attempt or before is None or after is None or self.world.stable is None:
-            return False
-        if after.state is State.PROMOTING:
-            return before.state is not State.PROMOTING
-        return after.state is State.STEPPING and (before.state is State.STEPPING and after.step > before.step)
-
-    @property
-    def down(self) -> bool:
-        """Whether the stable revision has not answered for long."""
-        since = self.decision.memo.stable_down_since or self.world.memo.stable_down_since
-        return since is not None and (age(since) or 0) >= 2 and not self.ready(self.world.stable)
-
-    def ready(self, revision: RevisionHash | None) -> int:
-        return self.world.observed.ready_endpoints.get(revision, 0) if revision else 0
-
-    def promoted(self) -> str | None:
-        """What a person's promote asks of just this attempt and step."""
-        if self.before is None or self.sight.asked.promote is None:
-            return None
-        attempt, _, what = self.sight.asked.promote.rpartition(":")
-        if attempt != self.before.attempt:
-            return None
-        named = bool(self.steps) and self.world.step(self.before.step).name == what
-        return what if what == "full" or named else None
 
 
 Rule = Callable[[Case], Iterator[str]]
@@ -136,30 +57,17 @@ def evidence_comes_before_weight(case: Case) -> Iterator[str]:
     assert before is not None
     assert after is not None
     if before.state is State.PREPARING:
-        # With steps, what prepares has a step before it, unless the plan has none.
-        if case.steps:
-            yield f"{after.attempt} is promoted without a step"
+        yield f"{after.attempt} is promoted without a step"
         return
-    advances = case.scope.on_inconclusive is OnInconclusive.ADVANCE and _elapsed(case) >= STEP_DEADLINE
+    advances = case.scope.on_inconclusive is OnInconclusive.ADVANCE and case.elapsed >= STEP_DEADLINE
     undecided = case.word.name == "the judge says Undecided"
     if not (case.word.safe or (advances and undecided)):
         yield f"{after.attempt} goes on to {after.state} {after.step} while {case.word.name}"
 
 
-def _elapsed(case: Case) -> int:
-    """Ticks at the confirmed weight, pauses left out."""
-    assert case.before is not None
-    memo = case.world.memo
-    since = age(memo.confirmed_since if memo.known else case.before.confirmed_at)
-    if since is None:
-        return 0
-    running = age(case.before.paused_at) or 0
-    return since - running - case.before.paused_seconds // int(TICK.total_seconds())
-
-
 def time_and_persons_are_waited_for(case: Case) -> Iterator[str]:
     """A step lasts its minimum, waits for a person where it says so, and pauses where one wants it (I18)."""
-    if not case.forward and not _first_weight(case):
+    if case.before is None or not (case.forward or case.first_weight):
         return
     if case.paused and not case.down:
         yield "it goes on while it is paused"
@@ -167,15 +75,15 @@ def time_and_persons_are_waited_for(case: Case) -> Iterator[str]:
         yield "it goes on while it is paused"
     if case.state is not State.STEPPING or case.promoted() or case.down:
         return
-    if _elapsed(case) < MINIMUM:
-        yield f"the step ends after {_elapsed(case)} ticks"
-    if case.world.step(case.place).waits:
+    if case.elapsed < MINIMUM:
+        yield f"the step ends after {case.elapsed} ticks"
+    if case.world.step(case.before.step).waits:
         yield "the step ends without a person's promote"
 
 
 def the_router_is_waited_for(case: Case) -> Iterator[str]:
     """No weight rises before the one before it is in place."""
-    if not (case.forward or _first_weight(case)) or case.down or case.before is None:
+    if not (case.forward or case.first_weight) or case.down or case.before is None:
         return
     cluster, shifts = case.sight.cluster, case.before.shifts
     if case.scope.by_pods:
@@ -187,16 +95,6 @@ def the_router_is_waited_for(case: Case) -> Iterator[str]:
         placed = placed and weights.get(case.canary or ALL, 0) == given
     if not placed:
         yield "it goes on before the router has what was asked"
-
-
-def _first_weight(case: Case) -> bool:
-    after = case.after
-    return (
-        case.same_attempt
-        and case.state is State.PREPARING
-        and after is not None
-        and after.state is State.STEPPING
-    )
 
 
 def an_attempt_keeps_its_path(case: Case) -> Iterator[str]:
@@ -324,7 +222,7 @@ def a_lost_canary_is_left(case: Case) -> Iterator[str]:
 def gates_agree_before_a_weight(case: Case) -> Iterator[str]:
     """I5: what stands before a step has succeeded, or was gone around by a person or a dead stable one."""
     after = case.after
-    if not case.scope.gated or after is None or not (case.forward or _first_weight(case)):
+    if not case.scope.gated or after is None or not (case.forward or case.first_weight):
         return
     promoted = after.state is State.PROMOTING
     begun = PROMOTION if promoted else case.world.step(after.step).name
@@ -335,7 +233,7 @@ def gates_agree_before_a_weight(case: Case) -> Iterator[str]:
             entry.result is GateResult.SUCCEEDED
             or (entry.result is GateResult.SKIPPED and bool(case.promoted() or case.down))
         )
-        if passed and case.steps and not good:
+        if passed and not good:
             yield f"{gate.name} says {entry.result if entry else 'nothing'}, and {begun} begins"
 
 
@@ -350,9 +248,8 @@ def the_bake_lasts(case: Case) -> Iterator[str]:
         return
     if case.paused:
         yield "the bake ends while it is paused"
-    held = (age(case.before.paused_at) or 0) + case.before.paused_seconds // int(TICK.total_seconds())
-    if (age(case.before.since) or 0) - held < case.scope.bake:
-        yield f"the bake ends after {age(case.before.since)} ticks, {held} of them paused"
+    if (age(case.before.since) or 0) - case.held < case.scope.bake:
+        yield f"the bake ends after {age(case.before.since)} ticks, {case.held} of them paused"
 
 
 RULES: Final[tuple[tuple[str, Rule], ...]] = (

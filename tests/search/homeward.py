@@ -108,6 +108,19 @@ class Homeward:
             after = took(after)
         return None if after is state else after
 
+    def _left_over(self, state: State) -> str | None:
+        """What is wrong with what revisions leave: themselves, and marks that say they were rejected."""
+        memory, children = state.memory, dict(zip(REVISIONS, state.cluster.children, strict=True))
+        reasons = {entry.hash: entry.reason for entry in memory.rejected}
+        for revision, child in children.items():
+            if child is None or child.pods is None:
+                continue
+            meant = None if child.pods.desired else reasons.get(revision)
+            if child.pods.rejected != meant:
+                return f"I9: {revision} is marked as rejected for {child.pods.rejected}, and was for {meant}"
+        spent = [r for r, child in children.items() if child and r not in (memory.stable, state.spec.wanted)]
+        return f"history: {spent} are kept" if len(spent) > self.scope.history else None
+
     def _wrong(self, state: State) -> str | None:
         """What is wrong with an end."""
         if state.gone:
@@ -129,6 +142,8 @@ class Homeward:
         wanted = {memory.stable: state.spec.replicas} if state.spec.replicas else {}
         if sizes != wanted:
             return f"liveness: at rest with pods {sizes}, {wanted} wanted"
+        if left := self._left_over(state):
+            return left
         if cluster.root != memory.stable:
             return f"liveness: the root Service is left on {cluster.root}"
         weights = (

@@ -39,7 +39,8 @@ FAST_TESTS: Final = (
     "tests/component/test_guards.py",
     "tests/component/test_corners.py",
     "tests/component/test_sequences.py",
-    "tests/unit/rollout",
+    "tests/unit/rollout/test_gates.py",
+    "tests/unit/rollout/test_gating.py",
     "tests/unit/findings",
 )
 

@@ -97,10 +97,10 @@ def _mutants(module: str) -> Iterator[Mutant]:
         yield Mutant(module=module, number=number, function=function, what=what, line=line)
 
 
-def sample(count: int, *, seed: int = 5) -> list[Mutant]:
-    """So many of them, the same for every run; in an order in which the first ones tell of all."""
+def sample(count: int, *, seed: int = 5, skip: int = 0) -> list[Mutant]:
+    """So many of them after those that are skipped, in an order by chance that is the seed's."""
     every = mutants()
-    return Random(seed).sample(every, min(count, len(every)))
+    return Random(seed).sample(every, len(every))[skip : skip + count]
 
 
 def mutated(mutant: Mutant) -> ast.Module:

@@ -87,6 +87,7 @@ KILLING: Final = (
     _gated(BY_PODS, "gates", 0),
     of(BY_PODS, "guards", 0, revisions=PAIR, guarded=True),
     of(BY_PODS, "another spec", 1, frozenset({"spec"})),
+    of(ROUTED, "one pod", 1, frozenset({"spec", "abort"}), replicas=1, weights=(50,), revisions=PAIR),
 )
 """What each mutant has to pass, the quickest first."""
 SURVIVED: Final = (
@@ -97,14 +98,14 @@ SURVIVED: Final = (
 )
 """What those have to pass that nobody has noticed yet."""
 FULL: Final = (
-    *QUICK,
-    REFUSED,
-    *LEADERS,
-    *_special(BY_PODS),
-    *_special(ROUTED),
-    *_twice(BY_PODS),
-    *_twice(ROUTED),
-    of(BY_PODS, "whatever may happen", 1, PEOPLE | PODS | PROCESS),
     of(ROUTED, "whatever may happen", 1, PEOPLE | PODS | PROCESS),
+    of(BY_PODS, "whatever may happen", 1, PEOPLE | PODS | PROCESS),
+    *_twice(ROUTED),
+    *_twice(BY_PODS),
+    *LEADERS,
+    *_special(ROUTED),
+    *_special(BY_PODS),
+    REFUSED,
+    *QUICK,
 )
-"""What `make search` searches."""
+"""What `make search` searches, the largest first."""

@@ -95,6 +95,7 @@ def _faults(scope: Scope, before: State, after: State, op: Op, looked: Looked) -
         late = looked.memory is not None and before.memory is not looked.memory
         if late:
             yield f"I7: {op.kind} is written before the status that tells of it"
+    yield from _unfenced_return(before, op)
     match op.kind:
         case "route":
             yield from _route(scope, before, op, looked)
@@ -104,6 +105,20 @@ def _faults(scope: Scope, before: State, after: State, op: Op, looked: Looked) -
             yield from _pods(scope, before, after, op)
         case "removal":
             yield from _removal(before, op)
+
+
+def _unfenced_return(before: State, op: Op) -> Iterator[str]:
+    """I12: an old leader may be about to take away the revision that users return to from a bake."""
+    memory, rollout = before.memory, before.memory.rollout
+    stable = memory.stable
+    if rollout is None or rollout.previous is None or rollout.state is not Phase.ROLLING_BACK:
+        return
+    returns = op.kind == "root" and op.name == stable != before.cluster.root
+    if op.kind == "route" and stable is not None:
+        known = dict(before.cluster.route.weights) if before.cluster.route else {}
+        returns = dict(op.weights).get(stable, 0) > known.get(stable, 0)
+    if returns and before.cluster.pods(stable).epoch != rollout.attempt:
+        yield f"I12: users return to {stable}, whose pods a late write could still take away"
 
 
 def _desired(state: State, op: Op) -> int:
@@ -209,6 +224,9 @@ def _pods(scope: Scope, before: State, after: State, op: Op) -> Iterator[str]:
     assert op.name is not None
     assert op.pods is not None
     revision, was, now = op.name, _desired(before, op), op.pods.desired
+    child = before.cluster.children[REVISIONS.index(revision)]
+    if child is not None and child.pods is None and not now and before.spec.replicas:
+        yield f"waste: a Deployment is made for {revision}, which has no pods and gets none"
     memory, route = before.memory, before.cluster.route
     if now > was and before.cluster.root == ALL and revision not in (memory.stable, None):
         if memory.state not in RISING or revision != memory.canary:

@@ -12,14 +12,7 @@ from typing import Any, Final, TypeAlias
 from tests.cluster.api import Api
 from tests.cluster.cluster import Cluster
 from tests.cluster.gateway import Gateway
-from tests.cluster.resources import (
-    CONTROLLER_REVISIONS,
-    DEPLOYMENTS,
-    HTTP_ROUTES,
-    SERVICES,
-    Object,
-    Resource,
-)
+from tests.cluster.resources import Object, Resource
 from tests.cluster.waiting import until
 from tests.invariants.story import story
 from tests.invariants.watcher import MODEL_DEPLOYMENTS, Watcher
@@ -30,7 +23,6 @@ RESTORED_WITHIN: Final = 30.0
 BESIDE_OTHERS: Final = 120.0
 """For what is no promise, on a machine that does much else."""
 WEIGHT: Final = 20
-CHILDREN: Final = (CONTROLLER_REVISIONS, DEPLOYMENTS, SERVICES, HTTP_ROUTES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

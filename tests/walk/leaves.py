@@ -4,90 +4,23 @@ A leaf of the CRD without a row here fails the walk, and so does a row whose lea
 at every leaf that is not its default, so that each mutation of it is a change.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
-from serin.domain.analysis.policy import Mode
 from serin.domain.status import State
+from tests.walk import readers as read
+from tests.walk.base import BASE
+from tests.walk.mutations import Spec
 from tests.walk.pipeline import Shown
 
-Spec = dict[str, Any]
-
-BASE: Final[Spec] = {
-    "model": {"format": "sklearn", "name": "flowers", "version": "2026-11", "uri": "pvc://models/iris"},
-    "runtime": "mlserver",
-    "replicas": 4,
-    "resources": {"limits": {"memory": "4Gi"}, "requests": {"memory": "2Gi"}},
-    "template": {"spec": {"containers": [{"name": "model", "image": "registry.example/model:1"}]}},
-    "service": {"port": 8080, "grpcPort": 9000},
-    "traffic": {
-        "router": "GatewayAPI",
-        "gatewayAPI": {
-            "parentRefs": [{"name": "public", "namespace": "infra", "sectionName": "https", "port": 443}],
-            "hostnames": ["iris.example.com"],
-            "path": "/iris",
-        },
-        "drainSeconds": 20,
-    },
-    "rollout": {
-        "canary": {
-            "steps": [
-                {"name": "first", "weight": 10, "minSeconds": 30},
-                {"name": "second", "weight": 40, "minSeconds": 40, "pause": {}},
-            ]
-        },
-        "bakeSeconds": 100,
-        "progressDeadlineSeconds": 200,
-        "stepDeadlineSeconds": 300,
-        "onInconclusive": "Rollback",
-    },
-    "analysis": {
-        "mode": "Enforce",
-        "maxFalseRollbackRate": "0.02",
-        "warmUpSeconds": 60,
-        "promote": {
-            "maxRatio": "2.5",
-            "maxIncreasePoints": "1.5",
-            "confidence": "0.91",
-            "minRequests": 300,
-        },
-        "signals": [
-            {"name": "errors", "dataPlane": "Envoy", "maxRatio": "1.7", "maxIncreasePoints": "0.3"},
-            {"name": "slow", "slowerThanMilliseconds": 250, "importance": 4},
-            {"name": "drag", "maxSlowdown": "1.4"},
-            {"name": "scores", "histogram": 'score_bucket{model="iris"}', "maxShift": "0.15"},
-            {"name": "pair", "requests": "app_total", "bad": "app_bad_total", "dryRun": True},
-        ],
-        "guards": [
-            {"name": "memory", "query": "max(used_bytes)", "max": "70", "min": "5", "failureLimit": 4}
-        ],
-        "gates": [
-            {
-                "name": "eval",
-                "beforeStep": "promotion",
-                "job": {"templateRef": {"name": "eval-job"}},
-                "timeoutSeconds": 50,
-                "retries": 1,
-            },
-            {"name": "ask", "beforeStep": "second", "webhook": {"url": "https://hooks.example.com/ask"}},
-        ],
-    },
-    "prometheus": {
-        "address": "http://prometheus:9090",
-        "labels": {"namespace": "exported_namespace", "pod": "exported_pod"},
-    },
-    "notifications": [
-        {"name": "chat", "channel": "slack", "format": "Slack", "transitions": ["Harm", "Promoted"]},
-        {"name": "bus", "url": "https://events.example.com/a"},
-    ],
-    "paused": True,
-    "revisionHistoryLimit": 3,
-}
+OPEN_KEY: Final = "memory"
+"""The key that `BASE` has in maps whose keys are the user's."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Leaf:
     """What one leaf drives.
 
@@ -102,10 +35,16 @@ class Leaf:
 
     at: str
     drives: str
+    _: KW_ONLY
     shows: Callable[[Shown], object]
     other: object = None
     whole: object = None
     beside: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What the schema calls it: any element of a list, any key of an open map."""
+        return re.sub(r"\[\d+\]", "[]", self.at).replace(f".{OPEN_KEY}", ".*")
 
     @property
     def base(self) -> Spec:
@@ -113,395 +52,208 @@ class Leaf:
         return {**BASE, **self.beside}
 
 
-def _free(shown: Shown, **changes: Any) -> Shown:
-    """The same without the hold that would hide what a state waits for."""
-    return Shown(replace(shown.intent, **{"paused": False, **changes}))
-
-
-def _timed(shown: Shown) -> Shown:
-    """The same where readiness and time alone let a step pass."""
-    return _free(shown, analysis=replace(shown.intent.analysis, mode=Mode.OFF), gates=())
-
-
-def _looks_again(shown: Shown, state: State, **how: Any) -> object:
-    """What is waited for, and how long, in a state that has just begun."""
-    decision = shown.at(state, since=timedelta(0), **how)
-    return decision.hold and decision.hold.reason, decision.look_again
-
-
-def _route(shown: Shown) -> Any:
-    return shown.children.get("HTTPRoute", {"spec": {"parentRefs": [{}], "rules": [{}]}})["spec"]
-
-
-def _parent(shown: Shown) -> Any:
-    return _route(shown)["parentRefs"]
-
-
-def _volumes(shown: Shown) -> object:
-    return shown.rendered["spec"].get("volumes"), shown.container.get("volumeMounts")
-
-
-def _ports(shown: Shown) -> object:
-    named = [shown.children[kind]["spec"]["ports"] for kind in ("Service", "Root")]
-    return named, _route(shown)["rules"]
-
-
-def _signals(shown: Shown, index: int) -> Any:
-    signals = shown.policy["policy"].signals
-    return signals[index] if index < len(signals) else None
-
-
-def _guards(shown: Shown) -> Any:
-    return [guard for guard in (shown.guards.guards if shown.guards else ())]
-
-
-def _notifications(shown: Shown) -> Any:
-    return shown.intent.notifications
-
-
-def _gates(shown: Shown) -> Any:
-    """The gate that is due before each of the steps."""
-    free = _free(shown)
-    first = free.at(State.PREPARING, since=timedelta(0))
-    second = free.at(State.STEPPING)
-    asked = [gate for gate in shown.intent.gates]
-    return first.due, first.hold, second.due, asked
-
-
-def _of(field: str) -> Callable[[Shown], object]:
-    """A field of the policy that the judge is told to judge by."""
-    return lambda shown: getattr(shown.policy["policy"], field)
-
-
-def _promotes(field: str) -> Callable[[Shown], object]:
-    return lambda shown: getattr(shown.policy["policy"].promotion, field)
-
-
-def _signal(index: int, field: str) -> Callable[[Shown], object]:
-    return lambda shown: getattr(_signals(shown, index), field, None)
-
-
-def _guard(field: str) -> Callable[[Shown], object]:
-    return lambda shown: [getattr(guard, field) for guard in _guards(shown)]
-
-
 STEPS: Final = "rollout.canary.steps"
 PARENT: Final = "traffic.gatewayAPI.parentRefs[0]"
 SIGNALS: Final = "analysis.signals"
 
-LEAVES: Final[Mapping[str, Leaf]] = {
-    "model.format": Leaf(
-        at="model.format",
-        drives="the container's environment",
-        other="xgboost",
+TABLE: Final = (
+    Leaf(
+        "model.format",
+        "the container's environment",
         shows=lambda shown: shown.container["env"],
+        other="xgboost",
     ),
-    "model.name": Leaf(
-        at="model.name",
-        drives="the container's environment and probes",
-        shows=lambda shown: shown.container,
-    ),
-    "model.version": Leaf(
-        at="model.version",
-        drives="status.canary.version",
+    Leaf("model.name", "the container's environment and probes", shows=lambda shown: shown.container),
+    Leaf(
+        "model.version",
+        "status.canary.version",
         shows=lambda shown: [one and one.version for one in (shown.status_at(State.STEPPING).canary,)],
     ),
-    "model.uri": Leaf(
-        at="model.uri", drives="the volume and its mount", other="pvc://models/iris/2", shows=_volumes
-    ),
-    "runtime": Leaf(
-        at="runtime",
-        drives="the whole pod template",
+    Leaf("model.uri", "the volume and its mount", shows=read.volumes, other="pvc://models/iris/2"),
+    Leaf(
+        "runtime",
+        "the whole pod template",
+        shows=lambda shown: shown.rendered,
         other="custom",
         beside={"analysis": {}},
-        shows=lambda shown: shown.rendered,
     ),
-    "replicas": Leaf(
-        at="replicas",
-        drives="Deployment.spec.replicas",
+    Leaf(
+        "replicas",
+        "Deployment.spec.replicas",
         shows=lambda shown: shown.children["Deployment"]["spec"]["replicas"],
     ),
-    "resources.limits.*": Leaf(
-        at="resources.limits.memory",
-        drives="the container's limits",
-        other="8Gi",
-        shows=lambda shown: shown.container["resources"],
-    ),
-    "resources.requests.*": Leaf(
-        at="resources.requests.memory",
-        drives="the container's requests",
-        other="1Gi",
-        shows=lambda shown: shown.container["resources"],
-    ),
-    "service.port": Leaf(
-        at="service.port", drives="ports of both Services and of the backends", shows=_ports
-    ),
-    "service.grpcPort": Leaf(at="service.grpcPort", drives="a second port of both Services", shows=_ports),
-    "traffic.router": Leaf(
-        at="traffic.router",
-        drives="whether there is an HTTPRoute",
-        whole={"router": "Replicas", "drainSeconds": 20},
+    Leaf("resources.limits.memory", "the container's limits", shows=read.resources, other="8Gi"),
+    Leaf("resources.requests.memory", "the container's requests", shows=read.resources, other="1Gi"),
+    Leaf("service.port", "ports of both Services and of the backends", shows=read.ports),
+    Leaf("service.grpcPort", "a second port of both Services", shows=read.ports),
+    Leaf(
+        "traffic.router",
+        "whether there is an HTTPRoute",
         shows=lambda shown: "HTTPRoute" in shown.children,
+        whole={"router": "Replicas", "drainSeconds": 20},
     ),
-    "traffic.gatewayAPI.parentRefs[].name": Leaf(
-        at=f"{PARENT}.name", drives="HTTPRoute.spec.parentRefs", shows=_parent
-    ),
-    "traffic.gatewayAPI.parentRefs[].namespace": Leaf(
-        at=f"{PARENT}.namespace", drives="HTTPRoute.spec.parentRefs", shows=_parent
-    ),
-    "traffic.gatewayAPI.parentRefs[].sectionName": Leaf(
-        at=f"{PARENT}.sectionName", drives="HTTPRoute.spec.parentRefs", shows=_parent
-    ),
-    "traffic.gatewayAPI.parentRefs[].port": Leaf(
-        at=f"{PARENT}.port", drives="HTTPRoute.spec.parentRefs", shows=_parent
-    ),
-    "traffic.gatewayAPI.hostnames[]": Leaf(
-        at="traffic.gatewayAPI.hostnames[0]",
-        drives="HTTPRoute.spec.hostnames, status.url",
+    Leaf(f"{PARENT}.name", "HTTPRoute.spec.parentRefs", shows=read.parent),
+    Leaf(f"{PARENT}.namespace", "HTTPRoute.spec.parentRefs", shows=read.parent),
+    Leaf(f"{PARENT}.sectionName", "HTTPRoute.spec.parentRefs", shows=read.parent),
+    Leaf(f"{PARENT}.port", "HTTPRoute.spec.parentRefs", shows=read.parent),
+    Leaf(
+        "traffic.gatewayAPI.hostnames[0]",
+        "HTTPRoute.spec.hostnames, status.url",
+        shows=lambda shown: (read.route(shown).get("hostnames"), shown.status_at(State.STEPPING).url),
         other="flowers.example.com",
-        shows=lambda shown: (_route(shown).get("hostnames"), shown.status_at(State.STEPPING).url),
     ),
-    "traffic.gatewayAPI.path": Leaf(
-        at="traffic.gatewayAPI.path",
-        drives="the match of the rule",
+    Leaf(
+        "traffic.gatewayAPI.path",
+        "the match of the rule",
+        shows=lambda shown: read.route(shown)["rules"],
         other="/flowers",
-        shows=lambda shown: _route(shown)["rules"],
     ),
-    "traffic.drainSeconds": Leaf(
-        at="traffic.drainSeconds",
-        drives="how long the revision before keeps running",
+    Leaf(
+        "traffic.drainSeconds",
+        "how long the revision before keeps running",
         shows=lambda shown: (shown.intent.traffic.drain, shown.drains()),
     ),
-    f"{STEPS}[].name": Leaf(
-        at=f"{STEPS}[0].name",
-        drives="status.canary.step",
-        other="morning",
+    Leaf(
+        f"{STEPS}[0].name",
+        "status.canary.step",
         shows=lambda shown: getattr(shown.status_at(State.STEPPING).canary, "step", None),
+        other="morning",
     ),
-    f"{STEPS}[].weight": Leaf(
-        at=f"{STEPS}[0].weight",
-        drives="the route's weights",
+    Leaf(
+        f"{STEPS}[0].weight",
+        "the route's weights",
         shows=lambda shown: shown.at(State.STEPPING, since=timedelta(0)).weights,
     ),
-    f"{STEPS}[].minSeconds": Leaf(
-        at=f"{STEPS}[0].minSeconds",
-        drives="how long the step is held",
-        shows=lambda shown: _looks_again(_timed(shown), State.STEPPING),
+    Leaf(
+        f"{STEPS}[0].minSeconds",
+        "how long the step is held",
+        shows=lambda shown: read.looks_again(read.timed(shown), State.STEPPING),
     ),
-    f"{STEPS}[].pause": Leaf(
-        at=f"{STEPS}[1].pause",
-        drives="whether the step waits for a person",
-        shows=lambda shown: getattr(_timed(shown).at(State.STEPPING, step=1).hold, "reason", None),
+    Leaf(
+        f"{STEPS}[1].pause",
+        "whether the step waits for a person",
+        shows=lambda shown: getattr(read.timed(shown).at(State.STEPPING, step=1).hold, "reason", None),
     ),
-    "rollout.bakeSeconds": Leaf(
-        at="rollout.bakeSeconds",
-        drives="how long the revision before is kept warm",
-        shows=lambda shown: _looks_again(_free(shown), State.BAKING),
+    Leaf(
+        "rollout.bakeSeconds",
+        "how long the revision before is kept warm",
+        shows=lambda shown: read.looks_again(read.free(shown), State.BAKING),
     ),
-    "rollout.progressDeadlineSeconds": Leaf(
-        at="rollout.progressDeadlineSeconds",
-        drives="how long pods may take",
-        shows=lambda shown: _free(shown).unready(),
+    Leaf(
+        "rollout.progressDeadlineSeconds",
+        "how long pods may take",
+        shows=lambda shown: read.free(shown).unready(),
     ),
-    "rollout.stepDeadlineSeconds": Leaf(
-        at="rollout.stepDeadlineSeconds",
-        drives="how long a step may stay undecided",
-        shows=lambda shown: _free(shown).undecided_until(),
+    Leaf(
+        "rollout.stepDeadlineSeconds",
+        "how long a step may stay undecided",
+        shows=lambda shown: read.free(shown).undecided_until(),
     ),
-    "rollout.onInconclusive": Leaf(
-        at="rollout.onInconclusive",
-        drives="what an undecided step comes to",
-        shows=lambda shown: _free(shown).inconclusive(),
+    Leaf(
+        "rollout.onInconclusive",
+        "what an undecided step comes to",
+        shows=lambda shown: read.free(shown).inconclusive(),
     ),
-    "analysis.mode": Leaf(
-        at="analysis.mode",
-        drives="AnalysisAvailable, and whether a verdict is needed",
+    Leaf(
+        "analysis.mode",
+        "AnalysisAvailable, and whether a verdict is needed",
         shows=lambda shown: (shown.analysis(), shown.policy["policy"].mode),
     ),
-    "analysis.maxFalseRollbackRate": Leaf(
-        at="analysis.maxFalseRollbackRate",
-        drives="what the judge is asked",
+    Leaf(
+        "analysis.maxFalseRollbackRate",
+        "what the judge is asked",
+        shows=read.of("max_false_rollback_rate"),
         other="0.04",
-        shows=_of("max_false_rollback_rate"),
     ),
-    "analysis.warmUpSeconds": Leaf(
-        at="analysis.warmUpSeconds", drives="what the judge is asked", shows=_of("warm_up")
-    ),
-    "analysis.promote.maxRatio": Leaf(
-        at="analysis.promote.maxRatio",
-        drives="what the judge is asked",
+    Leaf("analysis.warmUpSeconds", "what the judge is asked", shows=read.of("warm_up")),
+    Leaf("analysis.promote.maxRatio", "what the judge is asked", shows=read.promotes("max_ratio"), other="3"),
+    Leaf(
+        "analysis.promote.maxIncreasePoints",
+        "what the judge is asked",
+        shows=read.promotes("max_increase"),
         other="3",
-        shows=_promotes("max_ratio"),
     ),
-    "analysis.promote.maxIncreasePoints": Leaf(
-        at="analysis.promote.maxIncreasePoints",
-        drives="what the judge is asked",
-        other="3",
-        shows=_promotes("max_increase"),
-    ),
-    "analysis.promote.confidence": Leaf(
-        at="analysis.promote.confidence",
-        drives="what the judge is asked",
+    Leaf(
+        "analysis.promote.confidence",
+        "what the judge is asked",
+        shows=read.promotes("confidence"),
         other="0.99",
-        shows=_promotes("confidence"),
     ),
-    "analysis.promote.minRequests": Leaf(
-        at="analysis.promote.minRequests", drives="what the judge is asked", shows=_promotes("min_requests")
-    ),
-    f"{SIGNALS}[].name": Leaf(
-        at=f"{SIGNALS}[1].name", drives="the signal's name in status and Events", shows=_signal(1, "name")
-    ),
-    f"{SIGNALS}[].slowerThanMilliseconds": Leaf(
-        at=f"{SIGNALS}[1].slowerThanMilliseconds",
-        drives="the bucket that is counted",
+    Leaf("analysis.promote.minRequests", "what the judge is asked", shows=read.promotes("min_requests")),
+    Leaf(f"{SIGNALS}[1].name", "the signal's name in status and Events", shows=read.signal(1, "name")),
+    Leaf(
+        f"{SIGNALS}[1].slowerThanMilliseconds",
+        "the bucket that is counted",
+        shows=read.signal(1, "at_most"),
         other=500,
-        shows=_signal(1, "at_most"),
     ),
-    f"{SIGNALS}[].maxSlowdown": Leaf(
-        at=f"{SIGNALS}[2].maxSlowdown",
-        drives="the margin of the distribution",
+    Leaf(
+        f"{SIGNALS}[2].maxSlowdown",
+        "the margin of the distribution",
+        shows=read.signal(2, "max_slowdown"),
         other="2",
-        shows=_signal(2, "max_slowdown"),
     ),
-    f"{SIGNALS}[].maxShift": Leaf(
-        at=f"{SIGNALS}[3].maxShift",
-        drives="the margin of the distribution",
+    Leaf(
+        f"{SIGNALS}[3].maxShift",
+        "the margin of the distribution",
+        shows=read.signal(3, "max_shift"),
         other="0.2",
-        shows=_signal(3, "max_shift"),
     ),
-    f"{SIGNALS}[].histogram": Leaf(
-        at=f"{SIGNALS}[3].histogram",
-        drives="the query",
-        other="other_bucket",
-        shows=lambda shown: shown.asked_of_prometheus(3),
+    Leaf(f"{SIGNALS}[3].histogram", "the query", shows=read.asked(3), other="other_bucket"),
+    Leaf(f"{SIGNALS}[0].dataPlane", "the query", shows=read.asked(0), other="Istio"),
+    Leaf(f"{SIGNALS}[4].requests", "the query", shows=read.asked(4), other="other_total"),
+    Leaf(f"{SIGNALS}[4].bad", "the query", shows=read.asked(4), other="other_total"),
+    Leaf(
+        f"{SIGNALS}[0].maxRatio", "the margin of bad requests", shows=read.signal(0, "max_ratio"), other="2"
     ),
-    f"{SIGNALS}[].dataPlane": Leaf(
-        at=f"{SIGNALS}[0].dataPlane",
-        drives="the query",
-        other="Istio",
-        shows=lambda shown: shown.asked_of_prometheus(0),
-    ),
-    f"{SIGNALS}[].requests": Leaf(
-        at=f"{SIGNALS}[4].requests",
-        drives="the query",
-        other="other_total",
-        shows=lambda shown: shown.asked_of_prometheus(4),
-    ),
-    f"{SIGNALS}[].bad": Leaf(
-        at=f"{SIGNALS}[4].bad",
-        drives="the query",
-        other="other_total",
-        shows=lambda shown: shown.asked_of_prometheus(4),
-    ),
-    f"{SIGNALS}[].maxRatio": Leaf(
-        at=f"{SIGNALS}[0].maxRatio",
-        drives="the margin of bad requests",
+    Leaf(
+        f"{SIGNALS}[0].maxIncreasePoints",
+        "the margin of bad requests",
+        shows=read.signal(0, "max_increase"),
         other="2",
-        shows=_signal(0, "max_ratio"),
     ),
-    f"{SIGNALS}[].maxIncreasePoints": Leaf(
-        at=f"{SIGNALS}[0].maxIncreasePoints",
-        drives="the margin of bad requests",
-        other="2",
-        shows=_signal(0, "max_increase"),
+    Leaf(
+        f"{SIGNALS}[1].importance", "the share of the false rollback rate", shows=read.signal(1, "importance")
     ),
-    f"{SIGNALS}[].importance": Leaf(
-        at=f"{SIGNALS}[1].importance",
-        drives="the share of the false rollback rate",
-        shows=_signal(1, "importance"),
+    Leaf(f"{SIGNALS}[4].dryRun", "whether the signal acts", shows=read.signal(4, "dry_run")),
+    Leaf("analysis.guards[0].name", "the guard's name in status and Events", shows=read.guard("name")),
+    Leaf("analysis.guards[0].query", "the guard's query", shows=read.guard("query"), other="min(used_bytes)"),
+    Leaf("analysis.guards[0].max", "the guard's limit", shows=read.guard("maximum"), other="80"),
+    Leaf("analysis.guards[0].min", "the guard's limit", shows=read.guard("minimum"), other="1"),
+    Leaf(
+        "analysis.guards[0].failureLimit", "failures in a row that reject", shows=read.guard("failure_limit")
     ),
-    f"{SIGNALS}[].dryRun": Leaf(
-        at=f"{SIGNALS}[4].dryRun", drives="whether the signal acts", shows=_signal(4, "dry_run")
+    Leaf("analysis.gates[0].name", "who is asked for", shows=read.gates),
+    Leaf("analysis.gates[0].beforeStep", "when it is asked", shows=read.gates, other="first"),
+    Leaf("analysis.gates[0].job.templateRef.name", "which Job is made", shows=read.gates),
+    Leaf(
+        "analysis.gates[1].webhook.url", "who is asked", shows=read.gates, other="https://hooks.example.com/b"
     ),
-    "analysis.guards[].name": Leaf(
-        at="analysis.guards[0].name", drives="the guard's name in status and Events", shows=_guard("name")
-    ),
-    "analysis.guards[].query": Leaf(
-        at="analysis.guards[0].query",
-        drives="the guard's query",
-        other="min(used_bytes)",
-        shows=_guard("query"),
-    ),
-    "analysis.guards[].max": Leaf(
-        at="analysis.guards[0].max", drives="the guard's limit", other="80", shows=_guard("maximum")
-    ),
-    "analysis.guards[].min": Leaf(
-        at="analysis.guards[0].min", drives="the guard's limit", other="1", shows=_guard("minimum")
-    ),
-    "analysis.guards[].failureLimit": Leaf(
-        at="analysis.guards[0].failureLimit",
-        drives="failures in a row that reject",
-        shows=_guard("failure_limit"),
-    ),
-    "analysis.gates[].name": Leaf(at="analysis.gates[0].name", drives="who is asked for", shows=_gates),
-    "analysis.gates[].beforeStep": Leaf(
-        at="analysis.gates[0].beforeStep", drives="when it is asked", other="first", shows=_gates
-    ),
-    "analysis.gates[].job.templateRef.name": Leaf(
-        at="analysis.gates[0].job.templateRef.name", drives="which Job is made", shows=_gates
-    ),
-    "analysis.gates[].webhook.url": Leaf(
-        at="analysis.gates[1].webhook.url",
-        drives="who is asked",
-        other="https://hooks.example.com/b",
-        shows=_gates,
-    ),
-    "analysis.gates[].timeoutSeconds": Leaf(
-        at="analysis.gates[0].timeoutSeconds", drives="how long a try may take", shows=_gates
-    ),
-    "analysis.gates[].retries": Leaf(
-        at="analysis.gates[0].retries", drives="how often it is tried", shows=_gates
-    ),
-    "prometheus.address": Leaf(
-        at="prometheus.address",
-        drives="which Prometheus is asked",
-        other="http://other:9090",
+    Leaf("analysis.gates[0].timeoutSeconds", "how long a try may take", shows=read.gates),
+    Leaf("analysis.gates[0].retries", "how often it is tried", shows=read.gates),
+    Leaf(
+        "prometheus.address",
+        "which Prometheus is asked",
         shows=lambda shown: shown.intent.samples.address,
+        other="http://other:9090",
     ),
-    "prometheus.labels.namespace": Leaf(
-        at="prometheus.labels.namespace",
-        drives="the query",
-        other="kubernetes_namespace",
-        shows=lambda shown: shown.asked_of_prometheus(4),
+    Leaf("prometheus.labels.namespace", "the query", shows=read.asked(4), other="kubernetes_namespace"),
+    Leaf("prometheus.labels.pod", "the query", shows=read.asked(4), other="kubernetes_pod"),
+    Leaf("notifications[0].name", "what the log calls it", shows=read.notifications),
+    Leaf("notifications[0].channel", "which channel is told", shows=read.notifications),
+    Leaf("notifications[0].format", "what is sent", shows=read.notifications, other="CloudEvents"),
+    Leaf("notifications[0].transitions[0]", "what is told", shows=read.notifications, other="Aborted"),
+    Leaf(
+        "notifications[1].url", "who is told", shows=read.notifications, other="https://events.example.com/b"
     ),
-    "prometheus.labels.pod": Leaf(
-        at="prometheus.labels.pod",
-        drives="the query",
-        other="kubernetes_pod",
-        shows=lambda shown: shown.asked_of_prometheus(4),
-    ),
-    "notifications[].name": Leaf(
-        at="notifications[0].name", drives="what the log calls it", shows=_notifications
-    ),
-    "notifications[].channel": Leaf(
-        at="notifications[0].channel", drives="which channel is told", shows=_notifications
-    ),
-    "notifications[].format": Leaf(
-        at="notifications[0].format",
-        drives="what is sent",
-        other="CloudEvents",
-        shows=_notifications,
-    ),
-    "notifications[].transitions[]": Leaf(
-        at="notifications[0].transitions[0]", drives="what is told", other="Aborted", shows=_notifications
-    ),
-    "notifications[].url": Leaf(
-        at="notifications[1].url",
-        drives="who is told",
-        other="https://events.example.com/b",
-        shows=_notifications,
-    ),
-    "paused": Leaf(
-        at="paused",
-        drives="whether an attempt is held",
+    Leaf(
+        "paused",
+        "whether an attempt is held",
         shows=lambda shown: getattr(shown.at(State.PREPARING).hold, "reason", None),
     ),
-    "revisionHistoryLimit": Leaf(
-        at="revisionHistoryLimit",
-        drives="how many spent revisions are kept",
-        shows=lambda shown: shown.pruned,
-    ),
-}
+    Leaf("revisionHistoryLimit", "how many spent revisions are kept", shows=lambda shown: shown.pruned),
+)
+LEAVES: Final[Mapping[str, Leaf]] = {leaf.name: leaf for leaf in TABLE}
 
 
 def leaves_of(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:

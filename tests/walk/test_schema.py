@@ -19,7 +19,8 @@ from serin.api.model import ModelDeployment
 from serin.domain.intent import Intent
 from tests.cluster.api import Api, ApiError
 from tests.invariants.watcher import MODEL_DEPLOYMENTS
-from tests.walk.leaves import BASE, LEAVES, Leaf, leaves_of
+from tests.walk.base import BASE
+from tests.walk.leaves import LEAVES, Leaf, leaves_of
 from tests.walk.mutations import keys, mutations
 from tests.walk.pipeline import Shown
 
