@@ -8,7 +8,6 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
-from math import inf
 from multiprocessing import get_context
 from time import monotonic
 from typing import TYPE_CHECKING, Final
@@ -30,7 +29,7 @@ def main() -> int:
     parser.add_argument("--small", action="store_true", help="search what each mutant has to pass")
     parser.add_argument("--leaders", action="store_true", help="search what two leaders do without a licence")
     parser.add_argument("--most", type=int, default=1, help="different faults to find in a scope")
-    parser.add_argument("--seconds", type=float, default=inf, help="of CPU for each scope")
+    parser.add_argument("--seconds", type=float, default=100, help="of CPU for each scope")
     parser.add_argument("--mutants", action="store_true")
     parser.add_argument("--count", type=int, default=300, help="mutants to take")
     parser.add_argument("--seed", type=int, default=5, help="which mutants to take")
