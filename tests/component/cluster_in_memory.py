@@ -118,6 +118,10 @@ class ClusterInMemory:
         self.remove(kind, name, ours=True)
         self._call(f"delete {kind}/{name}", before=False)
 
+    async def exists(self, kind: str, namespace: str, name: str, *, uid: str) -> bool:
+        known = self.objects.get((kind, name))
+        return known is not None and known["metadata"]["uid"] == uid
+
     # What people do
 
     def submit(self, name: str, spec: Mapping[str, Any], **annotations: str) -> Key:

@@ -9,6 +9,7 @@ import pytest
 from serin.catalogue.loader import Catalogue, builtin
 from serin.domain.analysis.verdict import Verdict
 from serin.domain.names import KIND, MODEL_LABEL, REVISION_LABEL
+from serin.kube.errors import KubeError
 from tests.component.cluster_in_memory import Object
 from tests.component.story import Story, model, phase, stepping
 
@@ -114,6 +115,34 @@ async def test_a_whole_hash_that_was_edited_is_put_back_and_is_no_collision() ->
 
     assert story.cluster.objects["ControllerRevision", canary]["metadata"]["annotations"] == before
     assert story.phase == "RollingBack"
+
+
+async def test_children_go_with_their_model_though_its_end_was_not_shown() -> None:
+    """Its pods would be started for nobody."""
+    story = await stepping(OLD, NEW)
+    story.cluster.frozen.add(KIND)
+
+    story.cluster.remove(KIND, "fraud")
+    story.written()
+    await story.look()
+
+    assert story.written() == []
+    assert {kind for kind, _ in story.cluster.objects} <= {"Pod", "EndpointSlice"}
+
+
+async def test_a_model_of_the_same_name_gets_children_only_when_it_is_shown() -> None:
+    story = await stepping(OLD, NEW)
+    story.cluster.frozen.add(KIND)
+    story.cluster.remove(KIND, "fraud")
+    story.cluster.submit("fraud", OLD)
+    story.written()
+
+    with pytest.raises(KubeError, match="it is gone"):
+        await story.reconciler.reconcile(story.key)
+    assert story.written() == []
+
+    story.cluster.thaw()
+    await story.until(phase("Ready"))
 
 
 def orphaned(story: Story, name: str) -> None:

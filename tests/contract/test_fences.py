@@ -234,6 +234,18 @@ async def test_a_list_of_names_shows_ours_and_its_version(
     assert int(listing.resource_version) >= int(ours["metadata"]["resourceVersion"])
 
 
+async def test_an_object_is_told_from_another_of_its_name(
+    kube: KubeClient, cluster: Cluster, namespace: str
+) -> None:
+    ours = await kube.apply(service(namespace), fence=CreateOnly())
+    await kube.apply(service(namespace, "other"), fence=CreateOnly())
+    uid = ours["metadata"]["uid"]
+
+    assert await kube.exists("Service", namespace, "fraud", uid=uid)
+    assert not await kube.exists("Service", namespace, "other", uid=uid)
+    assert not await kube.exists("Service", namespace, "none", uid=uid)
+
+
 async def test_a_list_of_no_names_is_empty(kube: KubeClient, namespace: str) -> None:
     assert (await kube.list_metadata("Deployment", namespace)).items == ()
 

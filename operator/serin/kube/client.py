@@ -120,10 +120,18 @@ class KubeClient:
         except NotFound:
             return
 
-    async def list_metadata(self, kind: str, namespace: str | None = None) -> Listing:
-        """Names and versions of Serin's objects of a kind, in one namespace or in all, as of one moment."""
+    async def exists(self, kind: str, namespace: str, name: str, *, uid: str) -> bool:
+        """Whether that very object is there. A list of one name: to list is a right that there is anyway."""
+        listing = await self.list_metadata(kind, namespace, name=name)
+        return any(row.uid == uid for row in listing.items)
+
+    async def list_metadata(self, kind: str, namespace: str | None = None, *, name: str = "") -> Listing:
+        """Names and versions of Serin's objects of a kind, in one namespace or in all, as of one moment; with
+        a name only those of that name.
+        """
         row = KINDS[kind]
         chosen = {"limit": str(NAMES)} | ({"labelSelector": MODEL_LABEL} if row.labelled else {})
+        chosen |= {"fieldSelector": f"metadata.name={name}"} if name else {}
         found: list[Named] = []
         rest: dict[str, str] = {}
         while True:

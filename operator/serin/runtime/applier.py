@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from serin.domain.intent import Intent
-from serin.domain.names import MODEL_LABEL, Key
+from serin.domain.names import KIND, MODEL_LABEL, Key
 from serin.domain.observed import Observed
 from serin.domain.plan import Guard, Removal, Write
 from serin.kube.errors import Conflict, Forbidden, Invalid, NotFound, Request
@@ -46,6 +46,10 @@ class Kube(Protocol):
 
     async def delete(self, kind: str, namespace: str, name: str, *, uid: str) -> None:
         """Delete that very object."""
+        ...
+
+    async def exists(self, kind: str, namespace: str, name: str, *, uid: str) -> bool:
+        """Whether that very object is there at this moment."""
         ...
 
 
@@ -151,6 +155,7 @@ class Applier:
         with suppress(NotFound):
             await self._kube.delete(kind, key.namespace, name, uid=uid)
         self._store.drop(kind, key.namespace, name, uid)
+        self._last.get(key, {}).pop((kind, name), None)
         logger.info("removed", extra={"key": str(key), "object": f"{kind}/{name}"})
 
     def forget(self, key: Key) -> None:
@@ -169,6 +174,8 @@ class Applier:
         self._last.setdefault(key, {})[write.kind, write.name] = entry
 
     async def _write(self, intent: Intent, write: Write) -> None:
+        if write.identity is None and (write.kind, write.name) in self._last.get(intent.key, {}):
+            await self._see_owner(intent)
         try:
             answer = await self._kube.apply(write.manifest, fence=_fence(write))
         except Conflict:
@@ -177,6 +184,14 @@ class Applier:
             answer = await self._write_over(intent, write)
         self._store.remember(write.kind, answer)
         logger.info("applied", extra={"object": f"{write.kind}/{write.name}", "key": str(intent.key)})
+
+    async def _see_owner(self, intent: Intent) -> None:
+        """What was there and is gone may have gone with its owner, whose end no watch has shown yet: pods
+        would be started for nobody.
+        """
+        key = intent.key
+        if not await self._kube.exists(KIND, key.namespace, key.name, uid=intent.uid):
+            raise NotFound(Request("make children of", KIND, *key), "it is gone, and so are its children")
 
     async def _write_over(self, intent: Intent, write: Write) -> dict[str, Any]:
         """The name is taken: by an object of ours that the watch has not shown yet, or by somebody else's."""
