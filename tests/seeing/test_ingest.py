@@ -44,7 +44,7 @@ def test_line_that_is_tried_is_as_elastic_wants_it() -> None:
 
 
 def test_filebeat_takes_our_lines_as_documents() -> None:
-    read = yaml.safe_load(block("yaml filebeat.yml"))
+    read = yaml.safe_load(block("yaml"))
     [source] = read["filebeat.inputs"]
 
     assert source["type"] == "filestream"
@@ -67,7 +67,7 @@ def test_questions_of_kibana_are_about_fields_that_there_are() -> None:
 
 
 def test_alloy_reads_fields_that_our_lines_have_and_labels_few_of_them() -> None:
-    text, ours = block("alloy config.alloy"), line(JsonLines())
+    text, ours = block("alloy"), line(JsonLines())
     [expressions] = re.findall(r"expressions = \{(.*?)\}", text)
     read = dict(re.findall(r'(\w+) = "(\w+)"', expressions))
 
