@@ -34,13 +34,13 @@ def judged(seen: Object) -> object:
 MOMENTS: Final[Mapping[str, tuple[Holds, tuple[Wish, ...]]]] = {
     "preparing": (state("Preparing"), (Wish.GOOD, Wish.BAD)),
     "first-step": (state("Stepping", step=0), (Wish.GOOD, Wish.BAD)),
-    "judged": (judged, (Wish.GOOD, Wish.BAD)),
+    "judged": (judged, (Wish.GOOD,)),
     "second-step": (state("Stepping", step=1), (Wish.GOOD,)),
     "promoting": (state("Promoting"), (Wish.GOOD,)),
     "baking": (state("Baking"), (Wish.GOOD,)),
     "rolling-back": (state("RollingBack"), (Wish.BAD,)),
 }
-"""When Prometheus is killed, and which versions come to that."""
+"""When Prometheus is killed, and which versions come to that: the first figures of a bad one may condemn it."""
 PATHS: Final = {Wish.GOOD: [20, 60, 100], Wish.BAD: [20, 0]}
 """The weights of the next version, one after the other."""
 
