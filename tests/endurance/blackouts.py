@@ -40,7 +40,7 @@ MOMENTS: Final[Mapping[str, tuple[Holds, tuple[Wish, ...]]]] = {
     "baking": (state("Baking"), (Wish.GOOD,)),
     "rolling-back": (state("RollingBack"), (Wish.BAD,)),
 }
-"""When Prometheus is killed, and which versions come to that: the first figures of a bad one may condemn it."""
+"""When Prometheus is killed, and which versions come to that: a bad one's first figures may condemn it."""
 PATHS: Final = {Wish.GOOD: [20, 60, 100], Wish.BAD: [20, 0]}
 """The weights of the next version, one after the other."""
 
