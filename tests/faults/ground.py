@@ -7,11 +7,14 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 from tests.cluster import kubeconfig
+from tests.cluster.api import Api
 from tests.cluster.binaries import Binaries
 from tests.cluster.cluster import Cluster
 from tests.cluster.envoy import Envoy
 from tests.cluster.gateway import Gateway
+from tests.cluster.namespaces import fresh_namespace
 from tests.cluster.network import GATEWAY
+from tests.cluster.resources import CONFIG_MAPS
 
 # First of all that computes: it keeps numerical libraries from starting threads, with which no process is let
 # into a network of its own.
@@ -23,11 +26,14 @@ from tests.faults.pods import Pods
 from tests.faults.run import Ground, Ran, broken, run
 from tests.faults.trace import Trace
 from tests.faults.workloads import Workload
+from tests.invariants.watcher import MODEL_DEPLOYMENTS
+from tests.stage.model import Model, spec
 from tests.stage.operator import ACCESS, ACCOUNT
 
 WIDTH: Final = 8
 """Runs at once that two cores bear: they mostly wait, but each starts an operator or two."""
 TWICE: Final = 2
+COLLECTING_WITHIN: Final = 90.0
 
 Reference = tuple[Workload, str]
 GROUNDS: Final[WeakKeyDictionary[Cluster, Ground]] = WeakKeyDictionary()
@@ -51,9 +57,28 @@ async def prepared(cluster: Cluster) -> Ground:
 
 async def _prepared(cluster: Cluster) -> Ground:
     await cluster.install(*ACCESS)
+    await _collecting(cluster.api)
     account = kubeconfig.access(await cluster.service_account_kubeconfig(*ACCOUNT))
     api = await cluster.attach(PatientApi(kubeconfig.access(cluster.kubeconfig)))
     return Ground(cluster, api, account, await cluster.attach(Pods(api)), asyncio.Lock())
+
+
+async def _collecting(api: Api) -> None:
+    """Wait until what a ModelDeployment owns goes with it: the garbage collector learns of kinds only every
+    half minute, and until then a model that is made again finds the children of the one before.
+    """
+    async with fresh_namespace(api) as place:
+        owner = await Model(api, place, "owner").apply(spec())
+        reference = {"apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": "owner"}
+        owners = [{**reference, "uid": owner["metadata"]["uid"]}]
+        child = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "child", "ownerReferences": owners},
+        }
+        await api.create(child, place)
+        await api.delete(MODEL_DEPLOYMENTS, "owner", place)
+        await api.gone(CONFIG_MAPS, "child", place, within=COLLECTING_WITHIN)
 
 
 class References:

@@ -16,9 +16,10 @@ from tests.faults.pods import CRASHING, NODE, Pods
 from tests.invariants.watcher import MODEL_DEPLOYMENTS
 from tests.stage.model import IMAGE, Model, condition, phase, spec, state
 
-PATIENT: Final = 150.0
-"""Seconds that each part of a run may take: most take two, most faults cost up to 20, and a watch that has
-stalled is believed for a minute or so."""
+PATIENT: Final = 240.0
+"""Seconds that each part of a run may take: most take two, most faults cost up to 20, a watch that has stalled
+is believed for a minute or so, and the server's own controllers hear nothing for half a minute after each of
+its deaths, several times in a part where others kill it too."""
 HELD: Final = {20: 600}
 EMPTY_SECONDS: Final = 2.0
 
