@@ -150,6 +150,8 @@ def _shift(signal: SignalAssessment) -> str:
 
 def _ratio(signal: SignalAssessment) -> Iterator[str]:
     yield "-" if signal.ratio is None else f"{signal.ratio:.2f}"
+    if signal.since is not None:
+        yield "in all,"
     if signal.lower is not None or signal.upper is not None:
         upper = _finite(signal.upper)
         yield f"[{signal.lower or 0:.2f}, {'∞' if upper is None else f'{upper:.2f}'}]"

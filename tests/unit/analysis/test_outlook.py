@@ -78,4 +78,6 @@ def test_a_tenth_of_the_traffic_takes_ten_times_as_long() -> None:
 
 @pytest.mark.parametrize(("within", "ratio"), [(3600, 2), (600, 3), (90, 5), (40, 10), (10, None)])
 def test_the_smallest_fault_that_is_found_in_time_is_told(within: float, ratio: float | None) -> None:
-    assert ONE_IN_A_HUNDRED.smallest_ratio(within=within) == ratio
+    found = ONE_IN_A_HUNDRED.found_first(within=within)
+
+    assert found == (ratio and (ratio, ONE_IN_A_HUNDRED.seconds_to_find(ratio)))

@@ -5,7 +5,7 @@ from math import log
 
 import pytest
 
-from serin.domain.analysis.counters import Arm, Series
+from serin.domain.analysis.counters import Arm, Role, Series
 from serin.domain.analysis.policy import Counter
 from serin.domain.analysis.request import Channel, PodTimes
 from serin.domain.analysis.trial import Trial
@@ -149,6 +149,21 @@ def test_the_sentence_of_harm_has_the_numbers_it_rests_on() -> None:
     assert found.message == (
         "errors: 80 bad of 800 on fraud-7c9faa00bb, 80 of 8,000 on fraud-55d1aa00bb in the same time: "
         "10.0 times as often (at least 4.4), 1.5 allowed"
+    )
+
+
+def test_the_sentence_of_a_late_fault_says_what_is_of_which_time() -> None:
+    asked, calm = request(policy(), stables=2), 40
+    world = exact(canary=(400, 4), stable=(4000, 40), intervals=calm + 4)
+    requests, bad = world[Channel("errors", Role.BAD)], 40
+    late = tuple((t, v + bad * max(0, k - calm)) for k, (t, v) in enumerate(requests[0].samples))
+    world[Channel("errors", Role.BAD)] = [requests[0]._replace(samples=late), requests[1]]
+
+    found = judged(asked, world, at=15 * (calm + 4))
+
+    assert found.message == (
+        "errors: 248 bad of 16,800 on fraud-7c9faa00bb, 1,680 of 168,000 on fraud-55d1aa00bb in the same time"
+        ": 1.5 times as often in all, at least 3.7 times in the last 30 s, 1.5 allowed"
     )
 
 

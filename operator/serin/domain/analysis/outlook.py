@@ -50,9 +50,10 @@ class Outlook:
         expected = (self.limit + _HEDGING) * self.phi / growth
         return max(2 * self.interval, 1.2 * expected + self.interval)
 
-    def smallest_ratio(self, *, within: float) -> float | None:
-        """The smallest of the ratios asked about that is found within so many seconds; None if none is."""
-        return next((ratio for ratio in ASKED_RATIOS if self.seconds_to_find(ratio) <= within), None)
+    def found_first(self, *, within: float) -> tuple[float, float] | None:
+        """The smallest of the ratios asked about that is found within so many seconds, and its seconds."""
+        found = ((ratio, self.seconds_to_find(ratio)) for ratio in ASKED_RATIOS)
+        return next((one for one in found if one[1] <= within), None)
 
     def _growth(self, ratio: float) -> float:
         """Of ln evidence in a second, by the margin that is passed more slowly."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from math import log
 from typing import Final
 
+from serin.domain.analysis.bounds import Bounded
 from serin.domain.analysis.counters import Arm
 from serin.domain.analysis.distribution import Account, DistributionLedger
 from serin.domain.analysis.evidence import ArmCounts
@@ -41,10 +42,18 @@ def harm(request: TrialRequest, harmed: Harmed, *, canaries: int) -> str:
     if found.ratio is None:
         return f"{head}: {points:.1f} points more"
     allowed = found.signal.max_ratio if canaries > 1 else max(LONE_POD_RATIO, found.signal.max_ratio)
-    lower = found.bounds.told().lower if found.bounds else None
-    # Of a fault that began late, a bound on the largest ratio may be above that of all the time together.
-    sure = "" if lower is None or lower > found.ratio else f" (at least {lower:.1f})"
-    return f"{head}: {found.ratio:.1f} times as often{sure}, {allowed:g} allowed"
+    surely = "".join(_surely(found.bounds.told(), found.ratio, at=harmed.boundary) if found.bounds else ())
+    return f"{head}: {found.ratio:.1f} times as often{surely}, {allowed:g} allowed"
+
+
+def _surely(bounds: Bounded, ratio: float, *, at: float) -> Iterator[str]:
+    """What bounds the ratio from below; once it has changed, of the time since, while the ratio is of all."""
+    if bounds.lower is None:
+        return
+    if bounds.since is not None:
+        yield f" in all, at least {bounds.lower:.1f} times in the last {duration(at - bounds.since)}"
+    elif bounds.lower <= ratio:  # of a fault that began late, the bound on the largest ratio may be above it
+        yield f" (at least {bounds.lower:.1f})"
 
 
 def _harm_of_distribution(request: TrialRequest, found: DistributionLedger) -> str:
@@ -121,12 +130,12 @@ def _detectable(request: TrialRequest, ledger: Account, *, elapsed: float, lone_
         interval=request.interval,
         lone_pod=lone_pod,
     )
-    ratio = expected.smallest_ratio(within=FORESEEN_SECONDS)
-    if ratio is None:
+    if (found := expected.found_first(within=FORESEEN_SECONDS)) is None:
         yield "no fault would be found within the hour"
         return
+    ratio, seconds = found
     often = "twice" if ratio == 2 else f"{ratio:g} times"
-    yield f"{often} as often would be found in about {duration(expected.seconds_to_find(ratio))}"
+    yield f"{often} as often would be found in about {duration(seconds)}"
 
 
 def mismatch(request: TrialRequest, split: Split, weight: float) -> str:
