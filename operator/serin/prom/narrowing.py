@@ -7,7 +7,7 @@ else is left to Prometheus, which also says what is wrong with it.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -26,10 +26,10 @@ class Narrowed(NamedTuple):
 
     def of(self, answer: tuple[Series, ...]) -> tuple[Series, ...]:
         """The series that are meant."""
-        if not self.matchers:
-            return answer
-        tests = [_test(matcher) for matcher in self.matchers]
-        return tuple(series for series in answer if all(test(series.labels) for test in tests))
+        for matcher in self.matchers:
+            label, matches = matcher[0], _test(matcher)
+            answer = tuple([series for series in answer if matches(series.labels.get(label, ""))])
+        return answer
 
 
 def narrowed(question: Question, before: Iterable[Question]) -> Narrowed:
@@ -56,9 +56,9 @@ def _evaluable(matcher: Matcher) -> bool:
 
 
 @lru_cache(maxsize=10_000)
-def _test(matcher: Matcher) -> Callable[[Mapping[str, str]], bool]:
-    """A label that is not there matches as an empty one, as in Prometheus."""
-    label, operator, value = matcher
+def _test(matcher: Matcher) -> Callable[[str], bool]:
+    """Of a label's value: one that is not there matches as an empty one, as in Prometheus."""
+    _, operator, value = matcher
     pattern = re.compile(re.escape(value) if operator in ("=", "!=") else value, re.DOTALL)
     wanted = operator in ("=", "=~")
-    return lambda labels: (pattern.fullmatch(labels.get(label, "")) is not None) is wanted
+    return lambda text: (pattern.fullmatch(text) is not None) is wanted

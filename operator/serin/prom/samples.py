@@ -52,7 +52,7 @@ def parse_series(result: Any) -> tuple[Series, ...]:
     series: list[Series] = []
     try:
         for one in result:
-            labels = {str(k): str(v) for k, v in one["metric"].items()}
+            "".join((labels := one["metric"]).values())  # refuses what is no text, at the least cost
             if values := one.get("values"):
                 series.append(Series(labels, tuple([(float(t), float(v)) for t, v in values])))
             if histograms := one.get("histograms"):

@@ -9,7 +9,7 @@ answer who cannot be answered.
 import asyncio
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import ceil, inf
 from typing import Final
 
@@ -137,6 +137,10 @@ class Asking:
     at: float
     queries: int = 0
     _owners: dict[tuple[DataPlane | None, LabelNames | None], Owners[Watch]] = field(default_factory=dict)
+    _oldest: dict[Watch, float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._oldest = {watch: watch.oldest(self.at) for watch in self.watches}
 
     async def all_of(self, asked: Question, watches: Sequence[Watch]) -> Found:
         """The answers to one question."""
@@ -175,7 +179,7 @@ class Asking:
         return found
 
     async def _query(self, asked: Question, part: Sequence[Watch]) -> Matrix:
-        reach = ceil(self.at - min(watch.oldest(self.at) for watch in part))
+        reach = ceil(self.at - min(self._oldest[watch] for watch in part))
         expr = f"{selector(asked, *(watch.trial.request for watch in part))}[{reach}s]"
         self.queries += 1
         async with self.reader.gate:
@@ -187,14 +191,13 @@ class Asking:
     def _parted(self, asked: Question, part: Sequence[Watch], matrix: Matrix) -> Found:
         """Whose is what of an answer."""
         found: dict[Watch, list[Series]] = {watch: [] for watch in part}
-        oldest = {watch: watch.oldest(self.at) for watch in part}
         whose = self._whose(asked)
         for series in matrix.series:
             for claim in whose.of(series.labels):
                 if claim.owner not in found:
                     continue
                 # A look is about the same samples, however far back the query reached for others.
-                found[claim.owner].append(series.after(oldest[claim.owner]))
+                found[claim.owner].append(series.after(self._oldest[claim.owner]))
         return {watch: tuple(series) for watch, series in found.items()}
 
     def _whose(self, asked: Question) -> Owners[Watch]:
@@ -212,7 +215,7 @@ def slices(answers: Answers, edges: Sequence[float]) -> Iterator[Answers]:
     for end in (*edges, inf):
         part = {
             channel: tuple(
-                replace(one, samples=found)
+                one._replace(samples=found)
                 for one in series
                 if (found := one.samples[_place(one, start) : _place(one, end)])
             )

@@ -5,7 +5,6 @@ come in any order and in several parts; each counts once.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import chain, pairwise
 from math import isfinite
 from typing import Any, Final, TypeGuard
@@ -84,7 +83,7 @@ def as_scraped_with(one: Series, others: list[Series]) -> Series | None:
     if found is None:
         return None
     kept = {label: value for label, value in one.labels.items() if label not in own}
-    return replace(one, labels=kept | found)
+    return one._replace(labels=kept | found)
 
 
 def _scraping(series: Series) -> dict[str, str]:
@@ -116,7 +115,7 @@ def _whole(alike: list[Series], arm: Arm) -> Series:
     if not (labels.get("pod") or labels.get("instance")):
         labels["instance"] = str(arm)
     samples = _in_order(tuple(chain.from_iterable(one.samples for one in alike)))
-    return replace(alike[0], labels=labels, samples=samples, arm=arm)
+    return alike[0]._replace(labels=labels, samples=samples, arm=arm)
 
 
 def _in_order(samples: tuple[Sample, ...]) -> tuple[Sample, ...]:

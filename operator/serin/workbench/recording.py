@@ -6,7 +6,7 @@ whatever its labels say.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from math import inf
 from typing import Any, Final
@@ -279,7 +279,7 @@ def _told_apart(answers: Answers) -> Answers:
     shared = _shared(answers)
     return {
         channel: tuple(
-            replace(one, labels={**one.labels, "pod": f"{_pod(one)}{_TWICE}"})
+            one._replace(labels={**one.labels, "pod": f"{_pod(one)}{_TWICE}"})
             if one.arm is Arm.CANARY and _pod(one) in shared
             else one
             for one in found

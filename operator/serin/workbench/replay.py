@@ -92,7 +92,7 @@ class _Tape:
             first = self._given[place]
             last = bisect_right(one.samples, (moment, inf), lo=first)
             if last > first:
-                piece.setdefault(channel, []).append(replace(one, samples=one.samples[first:last]))
+                piece.setdefault(channel, []).append(one._replace(samples=one.samples[first:last]))
                 self._given[place] = last
         return piece
 

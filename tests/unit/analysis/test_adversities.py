@@ -57,13 +57,13 @@ def later(one: Series, becomes: Callable[[int, Sample], Sample | None]) -> Serie
         new = sample if sample[0] < STARTED + MIDWAY else becomes(k, sample)
         if new is not None:
             made.append(new)
-    return replace(one, samples=tuple(made))
+    return one._replace(samples=tuple(made))
 
 
 GONE: Change = lambda one: later(one, lambda _, s: None)  # noqa: E731
 GAUGE: Change = lambda one: later(one, lambda k, s: (s[0], float(k * 7 % 5)))  # noqa: E731
 NOT_A_NUMBER: Change = lambda one: later(one, lambda _, s: (s[0], nan))  # noqa: E731
-NATIVE: Change = lambda one: replace(one, labels={**one.labels, "le": "+Inf"}, native=True)  # noqa: E731
+NATIVE: Change = lambda one: one._replace(labels={**one.labels, "le": "+Inf"}, native=True)  # noqa: E731
 
 
 def crashing(one: Series) -> Series:
@@ -73,13 +73,13 @@ def crashing(one: Series) -> Series:
         if int((t - STARTED) // 75) != run:
             run, lost = int((t - STARTED) // 75), before
         made.append((t, value - lost))
-    return replace(one, samples=tuple(made))
+    return one._replace(samples=tuple(made))
 
 
 def standing(world: World, since_then: float) -> World:
     """Without any traffic from a time on."""
     return {
-        channel: [replace(one, samples=tuple(stood(one.samples, STARTED + since_then))) for one in found]
+        channel: [one._replace(samples=tuple(stood(one.samples, STARTED + since_then))) for one in found]
         for channel, found in world.items()
     }
 
@@ -136,7 +136,7 @@ def test_a_second_job_that_drops_bad_requests_hides_none() -> None:
     world = served(asked, canary=always(0.05))
     lean = {
         channel: [
-            replace(one, labels={**one.labels, "job": "a-lean-one"}, samples=earlier(one))
+            one._replace(labels={**one.labels, "job": "a-lean-one"}, samples=earlier(one))
             for one in found
             if one.labels.get("code") != "500"
         ]
@@ -243,7 +243,7 @@ def test_a_pod_that_dies_is_left_out_after_three_scrapes() -> None:
     whole = served(asked, canary=always(0), stable=always(0))
     world = {
         channel: [
-            replace(one, samples=tuple(s for s in one.samples if s[0] < STARTED + 300))
+            one._replace(samples=tuple(s for s in one.samples if s[0] < STARTED + 300))
             if one.labels["pod"] == stable_pod(1)
             else one
             for one in found
@@ -265,7 +265,7 @@ def test_a_fifth_of_the_scrapes_missing_is_judged_all_the_same() -> None:
     whole = served(asked, canary=always(0.05))
     world = {
         channel: [
-            replace(one, samples=tuple(s for s in one.samples if not missed(one.labels["pod"], s[0])))
+            one._replace(samples=tuple(s for s in one.samples if not missed(one.labels["pod"], s[0])))
             for one in found
         ]
         for channel, found in whole.items()
@@ -283,7 +283,7 @@ def test_more_than_half_of_the_scrapes_missing_is_not_judged() -> None:
     whole = served(asked, canary=always(0), stable=always(0))
     world = {
         channel: [
-            replace(one, samples=tuple(s for k, s in enumerate(one.samples) if k % 3 == 0)) for one in found
+            one._replace(samples=tuple(s for k, s in enumerate(one.samples) if k % 3 == 0)) for one in found
         ]
         for channel, found in whole.items()
     }
@@ -299,7 +299,7 @@ def test_an_outage_of_prometheus_is_caught_up_with() -> None:
     whole = served(asked, canary=always(0.0), stable=always(0.0), until=1500)
     world = {
         channel: [
-            replace(one, samples=tuple(s for s in one.samples if not 300 < s[0] - STARTED < 900))
+            one._replace(samples=tuple(s for s in one.samples if not 300 < s[0] - STARTED < 900))
             for one in found
         ]
         for channel, found in whole.items()

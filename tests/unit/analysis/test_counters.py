@@ -48,7 +48,7 @@ def tell(
     one: Target, feed: tuple[str, ...], order: int, name: str, *, cell: Cell, samples: list[Sample]
 ) -> None:
     way = one.feed(feed)
-    one.hear(way, order, way.stream((name,), cell), samples=samples)
+    one.hear(way, order, way.stream(name, cell), samples=samples)
 
 
 def up(*times: float) -> dict[float, float]:

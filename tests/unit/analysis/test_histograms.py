@@ -186,7 +186,7 @@ def test_scores_that_are_no_number_are_above_every_bound() -> None:
     world = histograms(both(BELL, BELL), native=True)
     channel = Channel("scores", Role.NATIVE)
     broken = [
-        replace(one, samples=tuple((t, 1.2 * v) for t, v in one.samples))
+        one._replace(samples=tuple((t, 1.2 * v) for t, v in one.samples))
         if one.labels["le"] == "+Inf" and one.labels["pod"].startswith("fraud-7c9f")
         else one
         for one in world[channel]
@@ -211,7 +211,7 @@ def test_a_restart_cuts_at_the_same_bounds() -> None:
 def cut_to(world: World, at: float) -> World:
     return {
         channel: [
-            replace(one, samples=tuple(s for s in one.samples if s[0] <= STARTED + at))
+            one._replace(samples=tuple(s for s in one.samples if s[0] <= STARTED + at))
             for one in reversed(series)
         ]
         for channel, series in world.items()

@@ -93,7 +93,7 @@ def test_a_canary_that_is_not_scraped_for_a_while_is_no_mismatch() -> None:
     whole = served(asked, canary=always(0), stable=always(0))
     world: World = {
         channel: [
-            replace(one, samples=tuple(s for s in one.samples if not 200 < s[0] - STARTED < 400))
+            one._replace(samples=tuple(s for s in one.samples if not 200 < s[0] - STARTED < 400))
             if one.labels["pod"] == canary_pod(0)
             else one
             for one in found

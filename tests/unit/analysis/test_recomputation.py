@@ -155,7 +155,7 @@ def answered(world: World, after: float, to: float, *, closed: bool) -> World:
     """What a range selector answers: Prometheus 2 includes the range's beginning, 3 does not."""
     return {
         channel: [
-            replace(one, samples=found)
+            one._replace(samples=found)
             for one in series
             if (found := tuple(s for s in one.samples if within(s[0] - STARTED, after, to, closed=closed)))
         ]

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from serin.domain.analysis.counters import Arm, Role, Series
@@ -154,7 +154,7 @@ def cut(world: World, after: float, to: float) -> World:
     """What a query at `to` answers that reaches back to `after`; both in seconds since the rollout began."""
     return {
         channel: [
-            replace(one, samples=found)
+            one._replace(samples=found)
             for one in series
             if (found := tuple(s for s in one.samples if after <= s[0] - STARTED <= to))
         ]

@@ -55,7 +55,7 @@ class Store:
         begin, end = at - int(reach), min(at, now())
         found = [one for one in self._series if _matches(selector, one.labels)]
         self._refuse(expr, len(found))
-        cut = (replace(one, samples=tuple(s for s in one.samples if begin < s[0] <= end)) for one in found)
+        cut = (one._replace(samples=tuple(s for s in one.samples if begin < s[0] <= end)) for one in found)
         return Matrix(tuple(one for one in cut if one.samples), ("a store is away",) * self._warn(expr))
 
 

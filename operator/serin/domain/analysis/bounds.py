@@ -157,13 +157,17 @@ class Bounds:
 
 def _rules_out_more(sums: Numbers, too_low: int, too_high: int, *, needed: float) -> bool:
     """Whether the next ratio on either side is ruled out, up to rounding."""
+    least = needed - _ROUNDING
+    top, low, high = np.maximum.reduce(sums), sums[too_low], sums[len(sums) - 1 - too_high]
+    if top - low < least and top - high < least:
+        return False
     above, below = sums[too_low:], sums[: len(sums) - too_high][::-1]
-    return _first_is_out(above, needed - _ROUNDING) or _first_is_out(below, needed - _ROUNDING)
+    return _first_is_out(above, least) or _first_is_out(below, least)
 
 
 def _first_is_out(sums: Numbers, needed: float) -> bool:
     """Whether all others together, none preferred, explain what was seen so much better than the first."""
-    if len(sums) < 2 or sums[1:].max() - sums[0] < needed:
+    if len(sums) < 2 or np.maximum.reduce(sums[1:]) - sums[0] < needed:
         return False
     return bool(log_sum(sums[1:]) - log(len(sums) - 1) - sums[0] >= needed)
 

@@ -7,9 +7,8 @@ somebody changes the labels with which they are stored.
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
 from math import inf
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from serin.domain.analysis.counters import Cell, Role, Sample, SeriesKey, countable
 from serin.domain.analysis.feeds import Stream
@@ -23,8 +22,7 @@ News: TypeAlias = Sequence[tuple[Stream, list[Sample]]]
 """What a scrape brought, by series."""
 
 
-@dataclass(frozen=True, slots=True)
-class Break:
+class Break(NamedTuple):
     """What did not go on.
 
     Attributes:
@@ -64,10 +62,10 @@ class Continuity:
     def breaks(self, news: News) -> Break:
         """What did not go on from the scrape before. Where only labels changed, series are made to go on."""
         restarted = self._restarted(news)
-        counters = {stream.key: stream.cell for stream, _ in news if stream.cell.role is not Role.START}
-        if counters and not restarted:
-            self._take_over(counters, news)
-        self._present = counters or self._present
+        if counters := {one.key: one.cell for one, _ in news if one.cell.role is not Role.START}:
+            if not restarted:
+                self._take_over(counters, news)
+            self._present = counters
         # Native histograms stand for themselves: clients start one anew when it has too many buckets.
         fell = {
             (stream.cell.signal, stream.cell.bound == inf)
@@ -89,10 +87,10 @@ class Continuity:
         Then all of them did: a requests counter may overtake its old value while the errors counter falls.
         """
         starts = [(stream.key, found) for stream, found in news if stream.cell.role is Role.START]
-        if any(key in self._starts for key, _ in starts):
-            return any([self._began(key, found) for key, found in starts])
-        for key, found in starts:
-            self._began(key, found)
+        says = any([key in self._starts for key, _ in starts])
+        began = any([self._began(key, found) for key, found in starts])
+        if says:
+            return began
         return any(stream.cell.role in _COUNTERS and self._falls(stream, found) for stream, found in news)
 
     def _falls(self, stream: Stream, found: Sequence[Sample]) -> bool:

@@ -6,7 +6,6 @@ process it is); `prom` makes them from Prometheus' JSON.
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from math import inf
 from typing import NamedTuple
@@ -46,13 +45,13 @@ class Cell(NamedTuple):
 
 Sample = tuple[float, float]
 """Unix seconds and value."""
-SeriesKey = tuple[str, ...]
+SeriesKey = str
+"""A text, whose hash Python remembers: a tuple's it works out at every look into a dictionary."""
 FeedKey = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One series of a matrix answer, samples in the order of time.
+class Series(NamedTuple):
+    """One series of a matrix answer, samples in the order of time. A tuple, because there are so many.
 
     Attributes:
         arm: Whose it is, where whoever brings it knows; None where its labels have to tell.
@@ -72,8 +71,7 @@ class Series:
         return Series(self.labels, samples[bisect_right(samples, (moment, inf)) :], self.arm, self.native)
 
 
-@dataclass(frozen=True, slots=True)
-class Growth:
+class Growth(NamedTuple):
     """How much each cell grew between two boundaries.
 
     Attributes:

@@ -185,13 +185,17 @@ def log_absolute(seen: Interval, against: Alternatives, *, mu: Amount, delta: Am
         stake = np.minimum(stake, _NEARLY * split / (1 - mu))
     else:
         stake = np.maximum(stake, -_NEARLY * split / mu)
-    other = stake / split
-    return (
-        e_c * np.log1p(stake * (1 - mu_c))
-        + (n_c - e_c) * np.log1p(-stake * mu_c)
-        + e_s * np.log1p(-other * (1 - mu))
-        + (n_s - e_s) * np.log1p(other * mu)
-    )
+    # Bad requests and good ones, of the canary and of the stable: how many, and what a stake wins on each.
+    numbers = _stacked(e_c, n_c - e_c, e_s, n_s - e_s)
+    wins = _stacked(1 - mu_c, -mu_c, (mu - 1) / split, mu / split)
+    return np.add.reduce(numbers * np.log1p(wins * stake))
+
+
+def _stacked(*amounts: Amount) -> Numbers:
+    """Amounts along a new first axis; numbers get one for the alternatives, too, as amounts have it."""
+    if np.ndarray in map(type, amounts):
+        return np.stack(np.broadcast_arrays(*amounts))
+    return np.array(amounts)[:, None]
 
 
 def expected_share(past: ArmCounts, *, delta: Amount) -> Amount:

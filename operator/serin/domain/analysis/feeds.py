@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence, Set
 from math import inf
 
-from serin.domain.analysis.counters import Arm, Cell, Role, Sample, SeriesKey, countable
+from serin.domain.analysis.counters import Arm, Cell, Role, Sample, SeriesKey
 
 _REMEMBERED = 256
 """Times of samples that each series remembers, to tell one that is told again from one that came late."""
@@ -38,15 +38,18 @@ class Stream:
         """Those that were not heard before."""
         if not samples:
             return ()
-        self.first = min(self.first, samples[0][0])
-        if self._heard and samples[0][0] <= (newest := self._heard[-1]):
+        oldest = samples[0][0]
+        if oldest < self.first:
+            self.first = oldest
+        if self._heard and oldest <= (newest := self._heard[-1]):
             place = bisect_right(samples, (newest, inf))
-            if place > 1 or samples[0][0] < newest:
+            if place > 1 or oldest < newest:
                 self._count_late(samples, place)
             if place == len(samples):
                 return ()
             samples = samples[place:]
-        self._heard += [t for t, _ in samples]
+        for t, _ in samples:
+            self._heard.append(t)
         if len(self._heard) > 2 * _REMEMBERED:
             del self._heard[:-_REMEMBERED]
         return samples
@@ -83,8 +86,8 @@ class Feed:
             stream = self.streams[key] = Stream(key, cell)
         return stream
 
-    def answered(self, order: int, times: Iterable[float]) -> None:
-        """The target answered at these times, by the query of that number.
+    def answered(self, order: int, samples: Iterable[Sample]) -> None:
+        """The target answered when these were taken, by the query of that number.
 
         The lowest number is asked first and is the clock: every later query then knows at least as much.
         """
@@ -92,7 +95,7 @@ class Feed:
         if known is None:
             known = self._times[order] = []
             self._clock = min(self._times)
-        for t in times:
+        for t, _ in samples:
             if t < self.first:
                 self.first = t
             if not known or t > known[-1]:
@@ -132,8 +135,3 @@ class Feed:
         for stream in self.streams.values():
             if stream.waiting and stream.waiting[0][0] < before:
                 del stream.waiting[: bisect_left(stream.waiting, (before, -inf))]
-
-
-def spoilt(samples: Iterable[Sample]) -> list[float]:
-    """When there was a value that no counter has."""
-    return [t for t, value in samples if not countable(value)]

@@ -4,17 +4,15 @@ A pod may count its requests at one port and what is bad of them at another, as 
 the model: two targets, of which neither tells how many were bad of how many.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from serin.domain.analysis.counters import Arm, Cell, Growth
 from serin.domain.analysis.pods import Warmth
 from serin.domain.analysis.sources import Source
 
 
-@dataclass(frozen=True, slots=True)
-class Grown:
+class Grown(NamedTuple):
     """One source's growth in the interval under decision, and what it is good for, by arm."""
 
     source: Source
@@ -24,8 +22,7 @@ class Grown:
 
 def of_pods(grown: Sequence[Grown], signal: str, *, start: float) -> Sequence[Grown]:
     """With one growth of each pod, whatever number of its ports tells of a signal."""
-    ports = Counter((one.source.arm, one.source.pod) for one in grown)
-    if all(number == 1 for number in ports.values()):
+    if len({(one.source.arm, one.source.pod) for one in grown}) == len(grown):
         return grown
     of_pod: dict[tuple[object, ...], list[Grown]] = {}
     for place, one in enumerate(grown):
@@ -59,4 +56,4 @@ def _together(ports: Sequence[Grown]) -> Grown:
     for one in ports:
         for cell, number in one.growth.cells.items():
             cells[cell] = cells.get(cell, 0.0) + number
-    return replace(ports[0], growth=replace(ports[0].growth, cells=cells))
+    return ports[0]._replace(growth=ports[0].growth._replace(cells=cells))

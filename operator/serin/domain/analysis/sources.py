@@ -83,14 +83,14 @@ class Sources:
         for series in answer:
             # In the order in which they are told, which is always the same: sorting costs more than all else.
             key = (series.arm, *series.labels, *series.labels.values())
-            if key in ears:
+            try:
                 ear = ears[key]
-            elif self._kinds[channel] < MOST_SERIES:
+            except KeyError:
+                if self._kinds[channel] >= MOST_SERIES:
+                    self.crowded.add(channel.signal)
+                    return
                 self._kinds[channel] += 1
                 ear = ears[key] = self._ear(request, asked, series)
-            else:
-                self.crowded.add(channel.signal)
-                return
             if ear is not None:
                 ear.target.hear(ear.feed, order, ear.stream, samples=series.samples)
 
@@ -118,7 +118,7 @@ class Sources:
         feed_key, rest = _split(series.labels, request.labels, scraping=self._scraping[key])
         target = self._sources[key].target
         feed = target.feed(feed_key)
-        return Ear(target, feed, feed.stream((*asked.channel, *rest), cell))
+        return Ear(target, feed, feed.stream(repr((*asked.channel, *rest)), cell))
 
     def _learn_scraping(self, key: TargetKey, labels: Mapping[str, str]) -> None:
         """Labels of `up` are of the scraping; series heard before may have been told apart by them."""

@@ -16,7 +16,7 @@ from typing import Final
 
 from serin.domain.analysis.continuity import Break, Continuity
 from serin.domain.analysis.counters import Cell, FeedKey, Growth, Role, Sample, countable
-from serin.domain.analysis.feeds import Feed, Stream, spoilt
+from serin.domain.analysis.feeds import Feed, Stream
 
 MISSED: Final = 3.5
 """Scrape intervals of silence after which a target has missed three scrapes, with half a one for jitter."""
@@ -77,14 +77,16 @@ class Target:
         self._news = True
         role = stream.cell.role
         if role is Role.SCRAPES:
-            feed.answered(order, [t for t, v in fresh if v == 1])
+            feed.answered(order, [one for one in fresh if one[1] == 1])
             return
-        stream.waiting.extend(fresh)
+        stream.waiting += fresh
         if role is Role.START:
             return
-        feed.answered(order, [t for t, _ in fresh])
+        feed.answered(order, fresh)
         feed.counts = True
-        self.spoilt += spoilt(fresh)
+        for t, value in fresh:
+            if not countable(value):
+                self.spoilt.append(t)
         if self._points and fresh[0][0] <= self._points[-1][0] and self._follows(feed):
             self._late += bisect_right(fresh, (self._points[-1][0], inf))
 
@@ -136,7 +138,9 @@ class Target:
     def _next_scrape(self) -> tuple[float, FeedKey] | None:
         last = self.latest
         if len(self._feeds) == 1:
-            return min(_following(self._feeds, last or 0.0), default=None)
+            ((key, feed),) = self._feeds.items()
+            following = feed.next_after(last or 0.0)
+            return None if following is None else (following, key)
         feeds = {key: feed for key, feed in self._feeds.items() if feed.counts} or self._feeds
         if last is None or self._active is None:
             return min(_following(feeds, 0.0), default=None)
@@ -170,9 +174,10 @@ class Target:
 
     def _unread(self, stream: Stream, at: float) -> list[Sample]:
         """What waits up to a moment, without what a duplicate has told before."""
-        place = bisect_right(stream.waiting, (at, inf))
-        found = stream.waiting[:place]
-        del stream.waiting[:place]
+        found, stream.waiting = stream.waiting, []
+        if found[-1][0] > at:
+            place = bisect_right(found, (at, inf))
+            found, stream.waiting = found[:place], found[place:]
         known = self._continuity.last.get(stream.key)
         if known is not None and found[0][0] <= known[0]:
             found = found[bisect_right(found, (known[0], inf)) :]
@@ -187,7 +192,8 @@ class Target:
             broken: What did not go on.
             since: When its feed was first heard of.
         """
-        grown, known, anew = 0.0, self._continuity.last.get(stream.key), broken.anew(stream.cell)
+        last, anew = self._continuity.last, broken.anew(stream.cell)
+        grown, known = 0.0, last.get(stream.key)
         for t, value in found:
             if not countable(value):
                 if known is not None:
@@ -203,11 +209,12 @@ class Target:
                 grown += value - known[1]
             known, anew = (t, value), False
         if known is not None:
-            self._continuity.last[stream.key] = known
-            place = self._columns.setdefault(stream.cell, len(self._totals))
-            if place == len(self._totals):
+            last[stream.key] = known
+            if (place := self._columns.get(stream.cell)) is None:
+                place = self._columns[stream.cell] = len(self._totals)
                 self._totals.append(0.0)
-            self._totals[place] += 0.0 if broken.recast(stream.cell) else grown
+            if grown and not broken.recast(stream.cell):
+                self._totals[place] += grown
 
     def _born_at(self, t: float, stream: Stream, since: float) -> bool:
         """Whether a series first read now began at zero: its process is young, or answered without it.
@@ -222,7 +229,7 @@ class Target:
     def _at(self, moment: float) -> tuple[list[float], float]:
         """Totals at a moment, and since when they have stood (the moment itself, unless in a silence)."""
         points = self._points
-        place = bisect_right(points, moment, key=_time)
+        place = bisect_right(points, (moment, [inf]))
         if place == 0:
             return points[0][1], moment
         before, totals = points[place - 1]
@@ -251,7 +258,3 @@ def _following(feeds: Mapping[FeedKey, Feed], moment: float) -> Iterator[tuple[f
     for key, feed in feeds.items():
         if (following := feed.next_after(moment)) is not None:
             yield following, key
-
-
-def _time(point: Point) -> float:
-    return point[0]

@@ -158,13 +158,13 @@ class Trial:
         if window is not None:
             self._look_at_split(window, grown, start=start)
         astray = self._split is not None and bool(self._split.mismatch)
+        lone_pod = self._canary_pods(start) <= 1
         for comparison in self._comparisons:
             seen = self._seen(comparison, grown, start=start)
             comparison.see(seen, start=start)
             if window is not None and not astray:
                 comparison.warm(seen, start=start)
             if window is not None and not astray and _both(seen):
-                lone_pod = self._canary_pods(start) <= 1
                 comparison.compare(seen, start=start, step=window.step, lone_pod=lone_pod)
                 self._counted = boundary
             else:
@@ -174,7 +174,8 @@ class Trial:
 
     def _grown(self, start: float, end: float) -> list[Grown]:
         found = []
-        of_arms = self._pods.warmth_of_arms(start, end)
+        proxied = any(source.arm is None for source in self._sources)
+        of_arms = self._pods.warmth_of_arms(start, end) if proxied else {}
         for source in self._sources:
             growth = source.target.between(start, end)
             warmth = of_arms
@@ -207,7 +208,7 @@ class Trial:
                 sums[arm] += counts
                 if arm is Arm.STABLE:
                     pod = one.source.pod or ""
-                    pods[pod] = pods.get(pod, reader.nothing) + counts
+                    pods[pod] = pods[pod] + counts if pod in pods else counts
         return Seen(sums[Arm.CANARY], sums[Arm.STABLE], warming, pods)
 
     def _look_at_split(self, window: StepWindow, grown: Sequence[Grown], *, start: float) -> None:
