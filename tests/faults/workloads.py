@@ -17,9 +17,9 @@ from tests.invariants.watcher import MODEL_DEPLOYMENTS
 from tests.stage.model import IMAGE, Model, condition, phase, spec, state
 
 PATIENT: Final = 240.0
-"""Seconds that each part of a run may take: most take two, most faults cost up to 20, a watch that has stalled
-is believed for a minute or so, and the server's own controllers hear nothing for half a minute after each of
-its deaths, several times in a part where others kill it too."""
+"""Seconds that each part of a run may take: most take two, most faults cost up to 20. A watch that has
+stalled is believed for a minute or so, and the server's own controllers hear nothing for half a minute after
+it was killed."""
 HELD: Final = {20: 600}
 EMPTY_SECONDS: Final = 2.0
 
