@@ -73,12 +73,15 @@ def _searched(scope: "Scope", *, most: int, seconds: float) -> "Found":
 
 
 def _mutants(asked: argparse.Namespace) -> int:
-    from tests.search.killing import fates
+    from tests.search.killing import fates, found_without_fault
     from tests.search.mutants import difference, mutants, sample
 
     chosen, start = sample(asked.count, seed=asked.seed, skip=asked.skip), monotonic()
     chosen = [mutant for mutant in chosen if asked.only in str(mutant)]
     print(f"{len(chosen)} of {len(mutants())} mutants, seed {asked.seed}", flush=True)
+    if wrong := found_without_fault():
+        print(f"nothing can be told of mutants: without any, {wrong}")
+        return 1
     found = []
     for number, fate in enumerate(fates(chosen, processes=asked.processes), 1):
         found.append(fate)

@@ -118,7 +118,10 @@ class Homeward:
             meant = None if child.pods.desired else reasons.get(revision)
             if child.pods.rejected != meant:
                 return f"I9: {revision} is marked as rejected for {child.pods.rejected}, and was for {meant}"
-        spent = [r for r, child in children.items() if child and r not in (memory.stable, state.spec.wanted)]
+        route = state.cluster.route
+        # What the latest route names at 0 stays until the next one drops it (I3).
+        named = {memory.stable, state.spec.wanted, *(dict(route.weights) if route else ())}
+        spent = [revision for revision, child in children.items() if child and revision not in named]
         return f"history: {spent} are kept" if len(spent) > self.scope.history else None
 
     def _wrong(self, state: State) -> str | None:

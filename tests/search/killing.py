@@ -8,8 +8,9 @@ import contextlib
 import io
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_loader
@@ -74,26 +75,32 @@ def fates(mutants: Sequence[Mutant], *, processes: int) -> Iterator[Fate]:
         yield from pool.imap_unordered(_fate, mutants, chunksize=1)
 
 
+def found_without_fault() -> str:
+    """Who finds something to say of the original, and so of any mutant; empty where nobody does."""
+    with get_context("fork").Pool(1) as pool:
+        return ": ".join(pool.apply(_noticed)).removesuffix(": ")
+
+
 def _fate(mutant: Mutant) -> Fate:
     _infect(mutant)
+    by, how = _noticed(STAGES[:1] if str(mutant) in EQUIVALENT else STAGES)
+    return Fate(mutant=mutant, by=by, how=how)
+
+
+Found = tuple[str, str]
+"""Who noticed something, and the first sentence of it; empty where nobody did."""
+NOBODY: Final = ("", "")
+
+
+def _noticed(stages: "Sequence[Callable[[], Found]] | None" = None) -> Found:
     signal.signal(signal.SIGPROF, _end)
-    for tried in (_searched, _tested, _searched_more):
-        found = tried(mutant)
-        if found.by or found.equivalent:
-            break
-    signal.setitimer(signal.ITIMER_PROF, 0)
-    return found
+    try:
+        return next((found for stage in stages or STAGES if (found := stage()) != NOBODY), NOBODY)
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
-def _searched(mutant: Mutant) -> Fate:
-    return _through(mutant, "KILLING")
-
-
-def _searched_more(mutant: Mutant) -> Fate:
-    return _through(mutant, "SURVIVED")
-
-
-def _through(mutant: Mutant, scopes: str) -> Fate:
+def _through(scopes: str) -> Found:
     name = "import"
     signal.setitimer(signal.ITIMER_PROF, PATIENCE)
     try:
@@ -104,24 +111,27 @@ def _through(mutant: Mutant, scopes: str) -> Fate:
             name = scope.name
             signal.setitimer(signal.ITIMER_PROF, PATIENCE)
             for counterexample in Search(scope).run().counterexamples:
-                return Fate(mutant=mutant, by=name, how=counterexample.faults[0])
+                return name, counterexample.faults[0]
     except Endless:
-        return Fate(mutant=mutant, by=name, how="the search does not end")
+        return name, "the search does not end"
     except Exception as error:
-        return Fate(mutant=mutant, by=name, how=f"{type(error).__name__}: {error}"[:200])
-    return Fate(mutant=mutant)
+        return name, f"{type(error).__name__}: {error}"[:200]
+    return NOBODY
 
 
-def _tested(mutant: Mutant) -> Fate:
+def _tested() -> Found:
     told = io.StringIO()
     signal.setitimer(signal.ITIMER_PROF, PATIENCE)
     try:
         with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
             code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--no-header", *FAST_TESTS])
     except Endless:
-        return Fate(mutant=mutant, by=TESTS, how="the tests do not end")
+        return TESTS, "the tests do not end"
     failed = [line for line in told.getvalue().splitlines() if line.startswith(("FAILED", "ERROR"))]
-    return Fate(mutant=mutant, by=TESTS if code else "", how=(failed or [""])[0][:200])
+    return (TESTS, (failed or ["they do not begin"])[0][:200]) if code else NOBODY
+
+
+STAGES: Final = (partial(_through, "KILLING"), _tested, partial(_through, "SURVIVED"))
 
 
 def _infect(mutant: Mutant) -> None:
