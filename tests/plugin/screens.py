@@ -185,10 +185,11 @@ def written(shown: Mapping[str, str]) -> None:
 
 
 def timeless(screen: str) -> str:
-    """A screen without what differs from time to time: times, what is random in names, and so the gaps."""
+    """A screen without what differs from time to time: what is random in names, times, and so the gaps."""
+    # Names first: the middle of a pod's name may look like an age.
+    screen = re.sub(r"(-[0-9a-f]{10})-[a-z0-9]{6,10}-[a-z0-9]{5}\b", r"\1-<pod>", screen)
     screen = re.sub(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?Z?", "<time>", screen)
-    screen = re.sub(r"\b(\d+[ydhms]){1,2}\b", "<age>", screen)
-    screen = re.sub(r"(-[0-9a-f]{10})-[a-z0-9]{8,10}-[a-z0-9]{5}\b", r"\1-<pod>", screen)
+    screen = re.sub(r"(?<![-\w])(\d+[ydhms]){1,2}\b", "<age>", screen)
     return re.sub(r"[ \n]+", " ", screen)
 
 
