@@ -1,6 +1,7 @@
 """Faults that are more than one wrong answer: crashes, stale views, gaps, an absent server, a token's end."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
@@ -79,6 +80,7 @@ def server_killed(at: At) -> Fault:
         async def kill() -> None:
             server = scene.ground.cluster.server
             async with scene.ground.alone:
+                scene.ground.kills.append(time.time())
                 await server.process.kill()
                 await server.start()
 

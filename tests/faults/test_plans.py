@@ -4,7 +4,9 @@ import pytest
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.gateway import Gateway
+from tests.cluster.resources import Object
 from tests.faults.acts import refused
+from tests.faults.ending import GENERATED, Ending, differences
 from tests.faults.ground import References, prepared, run_all
 from tests.faults.moments import Moment, moments
 from tests.faults.plans import Plan, chosen, made_from
@@ -54,6 +56,26 @@ def test_a_process_that_has_seen_a_write_may_not_repeat_it() -> None:
     first.code, first.agent, again.agent = 0, "serin/one", "serin/two"
 
     assert Trace([first, again]).idle() == [again]
+
+
+def test_a_version_that_a_write_made_and_no_watch_showed_is_known() -> None:
+    def version(number: int) -> Object:
+        return {"kind": "ModelDeployment", "metadata": {"name": "fraud", "resourceVersion": str(number)}}
+
+    trace = Trace([written("modeldeployments/status"), written("services")])
+
+    assert trace.between(version(6), version(8)) == trace.all[:1]
+    assert trace.between(version(7), version(9)) == []
+    assert trace.between(None, version(9)) == []
+
+
+def test_pods_too_many_do_not_matter_where_controllers_were_deaf() -> None:
+    found = Ending({}, {"Pod 1": 4, "Service fraud": 2}, {}, {})
+    wanted = Ending({}, {"Pod 1": 3, "Service fraud": 1}, {}, {})
+
+    assert len(differences(found, wanted)) == 2
+    [left] = differences(found, wanted, but=GENERATED)
+    assert left.startswith("made Service fraud")
 
 
 def test_a_moment_is_counted_by_what_is_written() -> None:

@@ -97,6 +97,18 @@ class Trace:
         """Writes that the server has acted on."""
         return [one for one in self.asked if one.write and 200 <= one.acted < 300]
 
+    def between(self, was: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> list[Asked]:
+        """Writes to an object that made versions between these two of it."""
+        if was is None or now is None:
+            return []
+        since, until = (int(body["metadata"]["resourceVersion"]) for body in (was, now))
+        about = f"{now['kind']}s".lower(), now["metadata"]["name"]
+        return [
+            one
+            for one in self.writes
+            if (one.kind.partition("/")[0], one.name) == about and since < int(one.version or 0) < until
+        ]
+
     def idle(self) -> list[Asked]:
         """Writes that changed nothing, but for those whose answer was lost before: such a one may be repeated
         by the process that waited for it. Another process has seen what became of it.
