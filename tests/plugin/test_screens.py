@@ -57,8 +57,8 @@ async def test_the_pages_screens_are_what_a_terminal_shows(
 
 
 def test_only_times_and_random_names_are_left_out_of_the_comparison() -> None:
-    first = "□ fraud-325f42dc46-7776d4789d-9mc8f  Pod  ✔ Running  9s   fraud-325f42dc46.1  2026-11-23 15:49:01"
-    later = "□ fraud-325f42dc46-7776d4789d-ftjwl  Pod  ✔ Running  119s fraud-325f42dc46.1  2026-11-24 05:49:01"
+    first = "□ fraud-325f42dc46-7776d4789d-9mc8f Pod ✔ Running  9s  fraud-325f42dc46.1  2026-11-23 15:49:01"
+    later = "□ fraud-325f42dc46-7776d4789d-ftjwl Pod ✔ Running 119s fraud-325f42dc46.1  2026-11-24 05:49:01"
 
     assert timeless(first) == timeless(later)
     assert timeless(first) != timeless(first.replace("Running", "CrashLoop"))
