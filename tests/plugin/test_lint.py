@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from serin.plugin.exits import Exit
 from serin.plugin.lines import NotYaml, documents
@@ -144,12 +145,14 @@ async def test_warnings_fail_only_where_that_is_asked_for(tmp_path: Path) -> Non
     assert (await typed("lint", "--strict", path)).code == Exit.FAILED
 
 
-async def test_findings_for_programs_are_json(tmp_path: Path) -> None:
+async def test_findings_for_programs_are_json_or_yaml(tmp_path: Path) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text(HEAD + "spec: {}\n")
 
     found = json.loads((await typed("lint", path, "-o", "json")).out)
+    same = yaml.safe_load((await typed("lint", path, "-o", "yaml")).out)
 
+    assert same == found
     assert found == [
         {
             "file": str(path),

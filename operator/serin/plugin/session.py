@@ -65,10 +65,10 @@ class Session:
 
     def write(self, document: Any) -> None:
         """A document as JSON or YAML, whichever was asked for."""
+        text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
         if self.output == "yaml":
-            text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, default_flow_style=False)
-        else:
-            text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+            # Of what JSON knows, and so without our own types.
+            text = yaml.safe_dump(json.loads(text), sort_keys=False, allow_unicode=True)
         self.terminal.out.write(text)
         self.terminal.out.flush()
 
