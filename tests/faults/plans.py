@@ -32,7 +32,7 @@ from tests.faults.acts import (
 from tests.faults.moments import Moment, moments
 from tests.faults.run import NAME, Fault, Scene
 from tests.faults.trace import Shown, Trace
-from tests.faults.workloads import SHORT_LIVED, Workload, canary
+from tests.faults.workloads import SHORT_LIVED, Workload, canary, recreated
 from tests.invariants.world import labels
 
 WATCHED: Final = (
@@ -67,6 +67,8 @@ IN_A_WATCH: Final[Mapping[str, EventAct]] = {
 CRASHES: Final = {"unanswered": scripts.crash_unanswered, "answered": scripts.crash_answered}
 ALONE: Final = frozenset({"killed"})
 """Kinds of plans that nobody else must meet."""
+COLLECTED: Final = (recreated,)
+"""Workloads whose end depends on when the garbage collector works."""
 STATES: Final = ("Stepping", "Promoting", "Baking", "RollingBack")
 """Moments after which a stale view hurts most: traffic has just been moved, or is about to be."""
 
@@ -167,6 +169,9 @@ def _at_writes(
                 fault=_laid(moment, act, times),
             )
         for what, script in scripts.BETWEEN.items():
+            if what in ALONE and workload in COLLECTED:
+                made.pruned["a deaf garbage collector decides which children there are to find"] += 1
+                continue
             yield Plan(
                 kind=what, place=str(moment), workload=workload, router=router, fault=script(moment.rule)
             )
