@@ -37,7 +37,8 @@ FLEET: Final = [
             number(
                 "Do not answer",
                 "Models whose stable revision has no ready endpoint.",
-                f"count(max {ITS} (serin_model_available{{{CHOSEN}}}) == 0) {NONE}",
+                f"count(max {ITS} (serin_model_available{{{CHOSEN}}}) == 0"
+                f' and on (namespace, name) serin_replicas{{{CHOSEN},arm="stable"}}) {NONE}',
                 defaults=BAD,
             ),
             Panel(
