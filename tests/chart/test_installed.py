@@ -50,7 +50,11 @@ class Place:
 
 @asynccontextmanager
 async def place(cluster: Cluster, envoy: Envoy, name: str) -> AsyncIterator[Place]:
-    async with fresh_namespace(cluster.api) as namespace, Watcher(cluster.api, namespace) as watcher:
+    # Patient: a changed CRD ends the server's watches of its objects.
+    async with (
+        fresh_namespace(cluster.api) as namespace,
+        Watcher(cluster.api, namespace, patient=True) as watcher,
+    ):
         model = Model(cluster.api, namespace, name)
         url = f"{envoy.url}/v2/models/{name}/infer"
         users = Traffic(url, per_second=PER_SECOND, host=model.host)
