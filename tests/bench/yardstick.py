@@ -6,7 +6,7 @@ another day or machine may be compared by the ratio of its yardstick to ours.
 
 import asyncio
 import json
-from statistics import median
+from statistics import fmean, median, quantiles
 from time import process_time
 from types import TracebackType
 from typing import Final, Self
@@ -17,15 +17,23 @@ ROUNDS: Final = 100
 
 
 class Yardstick:
-    """Measures once a second while entered; nothing else of this process may run in between."""
+    """Measures once a second while entered; nothing else of this process may run in between.
+
+    Attributes:
+        found: Milliseconds of each time so far.
+    """
 
     def __init__(self) -> None:
-        self._found = [_milliseconds()]
+        self.found = [_milliseconds()]
 
     @property
     def milliseconds(self) -> float:
         """The median so far."""
-        return median(self._found)
+        return median(self.found)
+
+    def slowness(self, since: int) -> float:
+        """How many times as long as at the best of times the work took, after so many times."""
+        return fmean(self.found[since:]) / quantiles(self.found, n=4)[0]
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._measure())
@@ -40,7 +48,7 @@ class Yardstick:
     async def _measure(self) -> None:
         while True:
             await asyncio.sleep(EVERY_SECONDS)
-            self._found.append(_milliseconds())
+            self.found.append(_milliseconds())
 
 
 def _milliseconds() -> float:

@@ -1,7 +1,6 @@
 """What judging a thousand rollouts costs: queries at Prometheus, time of our processor, and patience."""
 
 import asyncio
-import json
 import os
 import sys
 import time
@@ -16,11 +15,12 @@ import aiohttp
 from serin.domain.analysis.counters import Arm
 from serin.domain.analysis.policy import Counter, SignalPolicy
 from serin.domain.analysis.request import PodTimes, StepWindow, TrialRequest
-from serin.domain.analysis.verdict import Assessment
+from serin.domain.analysis.verdict import Assessment, Verdict
 from serin.domain.names import Key
 from serin.prom.client import PrometheusClient
 from serin.runtime.memory import collect_seldom
 from serin.runtime.poller import Poller
+from tests.bench.yardstick import Yardstick
 from tests.cluster.network import free_port
 from tests.cluster.processes import Program, answers
 from tests.cluster.waiting import until
@@ -55,7 +55,8 @@ def rollout(model: int, started: float) -> TrialRequest:
             PodTimes(name=canary, arm=Arm.CANARY, ready=started),
             *(PodTimes(name=pod, arm=Arm.STABLE, ready=started - 86_400) for pod in stable),
         ),
-        windows=(StepWindow(step=0, weight=5, written=started, settled=started),),
+        # One pod of four, each with as much: a router at another weight would end the comparison.
+        windows=(StepWindow(step=0, weight=25, written=started, settled=started),),
         started=started,
     )
 
@@ -66,10 +67,14 @@ class Ear:
     def __init__(self) -> None:
         self.boundaries: dict[Key, float] = {}
         self.waits: list[float] = []
+        self.verdicts: set[Verdict] = set()
+        """Since the first boundary of each."""
 
     def hear(self, key: Key, assessment: Assessment) -> None:
         if assessment.boundary is None or assessment.boundary == self.boundaries.get(key):
             return
+        if key in self.boundaries:
+            self.verdicts.add(assessment.verdict)
         self.boundaries[key] = assessment.boundary
         model = int(key.name.removeprefix("model-"))
         decided = max(assessment.boundary + phase(pod, INTERVAL) for pod in pods(model))
@@ -85,34 +90,12 @@ async def store(folder: Path, begin: float) -> AsyncIterator[str]:
         yield url
 
 
-DOCUMENT = json.dumps([{"place": str(k), "values": [k, str(k)]} for k in range(2_000)])
-"""Read by the yardstick: like our own work, it is slowed by whoever else uses the memory."""
-
-
-MOST_WORK = 2_000
-"""Times the yardstick's work that a thousand rollouts may take in an interval, on any machine: a core that is
-quiet does 18,000. Between 600 and 1,200 are seen, as what slows both does not slow them quite alike.
+MOST_WORK = 300
+"""Times the yardstick's work that a thousand rollouts may take in an interval, on any machine. A tenth of a
+core at rest does 180, where 140 to 150 were needed; but what slows both does not slow them quite alike.
 """
 QUIET = 1.2
 """How much slower than in its best quarter the yardstick may be where nobody else is said to compute."""
-
-
-class Yardstick:
-    """The same little work again and again: how slow this core is made by others at the moment."""
-
-    def __init__(self) -> None:
-        self.times: list[float] = []
-
-    async def run(self) -> None:
-        while True:
-            begun = time.thread_time()
-            json.loads(DOCUMENT)
-            self.times.append(time.thread_time() - begun)
-            await asyncio.sleep(0.25)
-
-    def slowness(self, before: int) -> float:
-        """How many times as long as at the best of times the work took since so many times."""
-        return fmean(self.times[before:]) / quantiles(self.times, n=4)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,20 +120,20 @@ class Cost:
 
 
 async def one_interval(session: aiohttp.ClientSession, url: str, yardstick: Yardstick) -> Cost:
-    asked, done, spent = await queries(session, url), len(yardstick.times), time.process_time()
+    asked, done, spent = await queries(session, url), len(yardstick.found), time.process_time()
     await asyncio.sleep(INTERVAL)
-    own = time.process_time() - spent - sum(yardstick.times[done:])
+    measured = yardstick.found[done:]
+    own = time.process_time() - spent - sum(measured) / 1000
     asked = await queries(session, url) - asked
     quiet = yardstick.slowness(done) < QUIET and os.getloadavg()[0] < (os.cpu_count() or 1)
-    return Cost(asked / INTERVAL, own / INTERVAL, own / fmean(yardstick.times[done:]), quiet)
+    return Cost(asked / INTERVAL, own / INTERVAL, 1000 * own / fmean(measured), quiet)
 
 
 async def test_a_thousand_rollouts_cost_a_tenth_of_a_core_and_five_queries_a_second(tmp_path: Path) -> None:
     begin = time.time() - 4 * INTERVAL
-    ear, yardstick = Ear(), Yardstick()
+    ear = Ear()
     collect_seldom()
-    async with store(tmp_path, begin) as url, aiohttp.ClientSession() as session:
-        measuring = asyncio.create_task(yardstick.run())
+    async with store(tmp_path, begin) as url, aiohttp.ClientSession() as session, Yardstick() as yardstick:
         poller = Poller({"main": PrometheusClient(session, url)}, on_assessment=ear.hear, now=time.time)
         for model in range(ROLLOUTS):
             poller.follow(Key(namespace(model), f"model-{model}"), rollout(model, begin), "main")
@@ -158,12 +141,12 @@ async def test_a_thousand_rollouts_cost_a_tenth_of_a_core_and_five_queries_a_sec
         ear.waits.clear()
         costs = [await one_interval(session, url, yardstick) for _ in range(MEASURED)]
         await poller.close()
-        measuring.cancel()
 
     percentiles = quantiles(ear.waits, n=20)
     told = f"a verdict {percentiles[9]:.1f} s after its sample, 95 % within {percentiles[18]:.1f} s"
     print(*(f"\n{cost}" for cost in costs), told, sep="; ")
     assert len(ear.waits) >= ROLLOUTS * (MEASURED - 1)
+    assert ear.verdicts <= {Verdict.UNDECIDED, Verdict.SAFE}  # what is not judged costs less
     assert min(cost.queries for cost in costs) <= 5
     assert min(cost.work for cost in costs) < MOST_WORK
     # On a machine that others slow the share of its core says nothing of us; the work still does.
