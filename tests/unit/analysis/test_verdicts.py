@@ -154,7 +154,7 @@ def test_the_sentence_of_harm_has_the_numbers_it_rests_on() -> None:
 
 def test_the_sentence_of_a_late_fault_says_what_is_of_which_time() -> None:
     asked, calm = request(policy(), stables=2), 40
-    world = exact(canary=(400, 4), stable=(4000, 40), intervals=calm + 4)
+    world = dict(exact(canary=(400, 4), stable=(4000, 40), intervals=calm + 4))
     requests, bad = world[Channel("errors", Role.BAD)], 40
     late = tuple((t, v + bad * max(0, k - calm)) for k, (t, v) in enumerate(requests[0].samples))
     world[Channel("errors", Role.BAD)] = [requests[0]._replace(samples=late), requests[1]]
