@@ -252,6 +252,19 @@ def the_bake_lasts(case: Case) -> Iterator[str]:
         yield f"the bake ends after {age(case.before.since)} ticks, {case.held} of them paused"
 
 
+def who_serves_is_stable_again(case: Case) -> Iterator[str]:
+    """A status that was lost is read from where users are: by the route, else by the root Service."""
+    memory, cluster = case.sight.memory, case.sight.cluster
+    if memory.stable is not None or memory.rollout is not None:
+        return
+    weights = dict(cluster.route.weights) if cluster.route else {}
+    serving = max(sorted(weights), key=lambda one: weights[one]) if weights else cluster.root
+    if serving in (None, ALL) or not cluster.pods(serving).desired or cluster.pods(serving).rejected:
+        return
+    if case.decision.stable != serving:
+        yield f"{serving} serves, and {case.decision.stable} is taken for the stable revision"
+
+
 RULES: Final[tuple[tuple[str, Rule], ...]] = (
     ("I2", weights_sum_to_100),
     ("I5", evidence_comes_before_weight),
@@ -264,4 +277,5 @@ RULES: Final[tuple[tuple[str, Rule], ...]] = (
     ("I1", a_lost_canary_is_left),
     ("I5", gates_agree_before_a_weight),
     ("bake", the_bake_lasts),
+    ("I7", who_serves_is_stable_again),
 )

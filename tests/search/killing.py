@@ -43,6 +43,7 @@ FAST_TESTS: Final = (
     "tests/unit/rollout/test_gates.py",
     "tests/unit/rollout/test_gating.py",
     "tests/unit/findings",
+    "tests/search/test_counterexamples.py",
 )
 
 

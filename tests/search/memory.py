@@ -20,13 +20,14 @@ from serin.domain.status import (
     State,
     Status,
 )
-from tests.search.scope import NOW, REVISIONS, TICK
+from tests.search.scope import NOW, REVISIONS, STEP_DEADLINE, TICK
 
 LONG_AGO: Final = NOW - 100 * TICK
 OLDEST_STATE: Final = 4
 OLDEST_DRAIN: Final = 2
 OLDEST_BAKE: Final = 2
 LONGEST_PAUSE: Final = 2
+OLDEST_CONFIRMATION: Final = STEP_DEADLINE + LONGEST_PAUSE
 """Ages, in ticks, from which on nothing changes any more."""
 
 
@@ -128,7 +129,9 @@ class Memories:
         if known is None:
             rollout = memory.rollout
             made = rollout.model_copy(update=_a_tick_older(rollout))
-            confirmed = rollout.confirmed_at and rollout.confirmed_at - TICK
+            confirmed = rollout.confirmed_at
+            if confirmed is not None and not (still(rollout) and rollout.state is State.STEPPING):
+                confirmed -= TICK
             known = self.of(memory.stable, made, memory.rejected, memory.history, confirmed=confirmed)
             self._later[memory] = known
         return known
@@ -178,7 +181,7 @@ def _plain(rollout: Rollout, confirmed: datetime | None) -> Rollout:
             "started_at": LONG_AGO,
             "step_started_at": rollout.step_started_at and LONG_AGO,
             "analysis_start": rollout.analysis_start and LONG_AGO,
-            "confirmed_at": confirmed,
+            "confirmed_at": confirmed and _from(confirmed, OLDEST_CONFIRMATION),
             "paused_at": rollout.paused_at and _from(rollout.paused_at, LONGEST_PAUSE),
             "paused_seconds": min(rollout.paused_seconds, longest),
             "previous": previous,

@@ -53,7 +53,6 @@ def _twice(scope: Scope) -> tuple[Scope, ...]:
     return (
         of(scope, "spec after spec", 2, frozenset({"spec"})),
         of(scope, "word after word", 2, WORDS, revisions=PAIR),
-        of(scope, "lost and dead", 2, frozenset({"none", "crash"}), revisions=PAIR),
         of(scope, "lost and superseded", 2, frozenset({"none", "spec"})),
     )
 

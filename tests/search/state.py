@@ -8,8 +8,8 @@ from typing import Any, Final, Literal, NamedTuple, cast
 
 from serin.domain.names import RevisionHash
 from serin.domain.rollout.world import Memo
-from tests.search.memory import LONGEST_PAUSE, Memory, age, moment, still
-from tests.search.scope import REVISIONS, STEP_DEADLINE, Asked, Scope, Spec
+from tests.search.memory import OLDEST_CONFIRMATION, Memory, age, moment, still
+from tests.search.scope import REVISIONS, Asked, Scope, Spec
 
 ALL: Final = RevisionHash("*")
 """What a root Service selects that selects every revision."""
@@ -84,7 +84,7 @@ class Known(NamedTuple):
         confirmed, rollout = self.confirmed, memory.rollout
         stays = still(rollout) and rollout is not None and rollout.state == "Stepping"
         if confirmed is not None and not stays:
-            confirmed = min(confirmed + 1, STEP_DEADLINE + LONGEST_PAUSE)
+            confirmed = min(confirmed + 1, OLDEST_CONFIRMATION)
         down = None if self.down is None else min(self.down + 1, LONGEST_DOWN)
         return Known(self.known, confirmed, down)
 

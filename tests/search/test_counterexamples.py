@@ -150,3 +150,12 @@ def test_pods_for_a_step_taken_up_again_come_when_the_service_is_narrow() -> Non
 
     assert [op.kind for op in wide.ops] == ["root"]
     assert [(op.name, op.pods and op.pods.desired) for op in narrow.ops] == [(NEW, 2)]
+
+
+def test_where_status_and_route_are_lost_the_root_service_tells_who_is_stable() -> None:
+    """The newest revision with pods would be the canary, which nobody has judged (I5)."""
+    scope, memories = Scope(name="one look", router=RouterKind.GATEWAY_API, disturbances=0), Memories()
+    cluster = Cluster((Child(True, Pods(2, 2)), Child(True, Pods(1, 1)), None), OLD)
+    sight = Sight(Spec(NEW, 2), Asked(), memories.nothing, cluster, None, Known())
+
+    assert Looking(scope, memories).when_heard(sight, SILENCE).memory.stable == OLD
