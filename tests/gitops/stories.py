@@ -4,18 +4,10 @@ A story is a test written as a function of the ground it stands on.
 """
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Final, TypeAlias
 
-import pytest
-
 from tests.gitops.scenes import Ground
-
-LIVE: Final = pytest.mark.skipif(
-    not os.environ.get("GITOPS"), reason="needs a machine with little else to do: GITOPS=live"
-)
-"""On every test of the real Helm and the real kubectl."""
 
 Story: TypeAlias = Callable[[Ground], Coroutine[object, object, None]]
 Told: TypeAlias = Mapping[str, "asyncio.Task[None]"]

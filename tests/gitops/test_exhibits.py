@@ -17,12 +17,10 @@ from tests.cluster.resources import CONFIG_MAPS, NAMESPACES, Object
 from tests.gitops.generated import ACTIONS_KEY, HEALTH_KEY, TARGET
 from tests.gitops.normal import recorded
 from tests.gitops.release import Release
-from tests.gitops.stories import LIVE
 from tests.gitops.truth import STATES
 from tests.invariants.watcher import MODEL_DEPLOYMENTS
 from tests.stage.kubectl import Refused, kubectl
 
-pytestmark = LIVE
 OBJECTS: Final = {name: body for name, body in recorded().items() if name != "deleting"}
 """A deletion takes an object away that nobody keeps."""
 PATIENCE_SECONDS: Final = 3

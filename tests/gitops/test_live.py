@@ -11,13 +11,12 @@ from tests.gitops.normal import essence, recorded
 from tests.gitops.program import Question, ask
 from tests.gitops.release import Release
 from tests.gitops.scenes import BESIDE_OTHERS, SAMPLE, Ground, model, played, reached, version
-from tests.gitops.stories import LIVE, story
+from tests.gitops.stories import story
 from tests.invariants.watcher import MODEL_DEPLOYMENTS
 from tests.operator.test_writes import writes_of
 from tests.stage.kubectl import kubectl
 from tests.stage.model import Model, attempt, condition, state
 
-pytestmark = LIVE
 GIT: Final = "kustomize-controller"
 """The field manager of Flux; Argo CD's is another name for the same."""
 TRACKED: Final = {"kustomize.toolkit.fluxcd.io/name": "models", "app.kubernetes.io/instance": "models"}
