@@ -385,6 +385,7 @@ async def test_server_fills_in_every_default(api: Api) -> None:
             "guards": [],
             "gates": [],
         },
+        "notifications": [],
         "prometheus": {"labels": {"namespace": "namespace", "pod": "pod"}},
         "paused": False,
         "revisionHistoryLimit": 5,

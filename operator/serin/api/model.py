@@ -16,6 +16,8 @@ from serin.api.analysis import Analysis
 from serin.api.notifications import Notification
 from serin.api.prometheus import Prometheus
 from serin.api.spelling import (
+    AS_SET,
+    EACH_ONCE,
     MONTH,
     Claim,
     Hostname,
@@ -34,7 +36,6 @@ from serin.domain.intent import OnInconclusive, RouterKind
 
 BY_NAME = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
 ATOMIC = {"x-kubernetes-list-type": "atomic"}
-AS_SET = {"x-kubernetes-list-type": "set"}
 
 _NAME = "^[a-z]([-a-z0-9]{0,50}[a-z0-9])?$"
 
@@ -98,7 +99,7 @@ class GatewayAPI(Spelled):
 
     parent_refs: Annotated[tuple[ParentRef, ...], Field(min_length=1, max_length=8, json_schema_extra=ATOMIC)]
     """The Gateways the route is attached to."""
-    hostnames: Annotated[tuple[Hostname, ...], Field(max_length=16, json_schema_extra=AS_SET)] = ()
+    hostnames: Annotated[tuple[Hostname, ...], Field(max_length=16, json_schema_extra=AS_SET), EACH_ONCE] = ()
     """Hosts the route answers for. Left out: all that the Gateways' listeners allow."""
     path: UrlPath = "/"
     """Requests whose path starts with this are the model's."""

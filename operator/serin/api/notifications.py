@@ -4,14 +4,12 @@ An address has to be one that the operator may call. One that is a secret, as a 
 operator: it has channels, and a ModelDeployment names one of them. The operator reads no Secrets.
 """
 
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from serin.api.spelling import HttpAddress, Label, Rule, Spelled
+from serin.api.spelling import AS_SET, EACH_ONCE, HttpAddress, Label, Rule, Spelled
 from serin.domain.receivers import USUAL, Format, NotificationPolicy, Transition
-
-AS_SET: Final = {"x-kubernetes-list-type": "set"}
 
 
 class Notification(Spelled):
@@ -35,7 +33,9 @@ class Notification(Spelled):
     """CloudEvents is version 1.0 as structured JSON. Slack is what Slack's incoming webhooks take, and
     Mattermost's and others'."""
     transitions: Annotated[
-        tuple[Transition, ...], Field(min_length=1, max_length=len(Transition), json_schema_extra=AS_SET)
+        tuple[Transition, ...],
+        Field(min_length=1, max_length=len(Transition), json_schema_extra=AS_SET),
+        EACH_ONCE,
     ] = USUAL
     """Those that are told, by the reasons of their Events. Default: how a rollout begins and ends,
     what took it back, and that it waits for a person."""

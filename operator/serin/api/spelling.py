@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -47,6 +48,19 @@ class Rule:
         """The entry of x-kubernetes-validations."""
         place = {"fieldPath": f".{self.field}"} if self.field else {}
         return {"rule": self.cel, "message": self.message, "reason": "FieldValueInvalid", **place}
+
+
+def _each_once(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    for place, value in enumerate(values):
+        if value in values[:place]:
+            need = f"{value} is there twice; name each one once"
+            raise PydanticCustomError("rule", "{need}", {"need": need, "field": ""})
+    return values
+
+
+AS_SET: Final = {"x-kubernetes-list-type": "set"}
+"""Of a list whose entries the server compares whole, and refuses twice; `EACH_ONCE` does it here."""
+EACH_ONCE: Final = AfterValidator(_each_once)
 
 
 class Spelled(BaseModel):

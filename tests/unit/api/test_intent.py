@@ -425,6 +425,11 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         'spec.analysis.signals[0].maxSlowdown is "1.04"; need a factor as decimal text from 1.05 to 10, for '
         'example "1.2"',
     ),
+    "a transition that is named twice": (
+        raw(notifications=[{"name": "chat", "channel": "slack", "transitions": ["Harm", "Harm"]}]),
+        "spec.notifications[0].transitions",
+        "spec.notifications[0].transitions: Harm is there twice; name each one once",
+    ),
     "no spec": ({"metadata": {"name": "iris"}}, "spec", "spec is needed"),
 }
 
