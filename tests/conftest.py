@@ -60,6 +60,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if isinstance(item, pytest.Function) and {"cluster", "api"} & set(item.fixturenames):
             item.add_marker(pytest.mark.cluster)
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+    # The cluster's own tests come first: gateways of their own must not meet the one that others share.
+    items.sort(key=lambda item: not item.path.is_relative_to(REPOSITORY / "tests" / "cluster"))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

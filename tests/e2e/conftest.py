@@ -14,11 +14,12 @@ from tests.cluster.gateway import Gateway
 from tests.cluster.namespaces import fresh_namespace
 from tests.cluster.prometheus import Prometheus
 from tests.cluster.traffic import Traffic
-from tests.e2e.side_by_side import SCENARIOS, Acts, Ground
+from tests.e2e.side_by_side import Ground, side_by_side
 from tests.e2e.unhurried import Promotion, promotion
 from tests.invariants.watcher import Watcher
 from tests.stage.model import Model
 from tests.stage.operator import Operator
+from tests.stage.scenarios import Acts
 
 SCRAPE_SECONDS = 5
 OFTEN_SECONDS = 2
@@ -96,13 +97,5 @@ async def ground(cluster: Cluster, account: Path, envoy: Envoy, gateway: Gateway
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def acts(request: pytest.FixtureRequest, ground: Ground) -> AsyncIterator[Acts]:
     """The scenarios whose tests were chosen, all under way."""
-    chosen = {item.name for item in request.session.items}
-    under_way = {
-        name: asyncio.create_task(scenario(ground), name=name)
-        for name, scenario in SCENARIOS.items()
-        if name in chosen
-    }
-    yield under_way
-    for task in under_way.values():
-        task.cancel()
-    await asyncio.gather(*under_way.values(), return_exceptions=True)
+    async with side_by_side.begun(request, ground) as under_way:
+        yield under_way

@@ -1,14 +1,12 @@
 """Tests that need minutes of waiting, but little of the machine: begun together, each awaited by its test.
 
-A scenario is a test written as a function of the ground it stands on. `side_by_side` makes a test of it that
-awaits what its session's `acts` began; only what was collected is begun.
+What a scenario stands on, and what it asks of a canary on trial.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import aiohttp
 
@@ -23,6 +21,7 @@ from tests.invariants.watcher import MODEL_DEPLOYMENTS, Watcher
 from tests.operator.test_writes import writes_of
 from tests.stage.model import Model, condition, spec, state
 from tests.stage.operator import Operator
+from tests.stage.scenarios import Scenarios
 
 WEIGHT: Final = 50
 EASY: Final = {"maxIncreasePoints": "10", "minRequests": 30}
@@ -47,21 +46,8 @@ class Ground:
     url: str
 
 
-Scenario: TypeAlias = Callable[[Ground], Coroutine[object, object, None]]
-Acts: TypeAlias = Mapping[str, "asyncio.Task[None]"]
-SCENARIOS: Final[dict[str, Scenario]] = {}
-
-
-def side_by_side(scenario: Scenario) -> Callable[[Acts], Awaitable[None]]:
-    """A test that was begun with all others of its kind, and whose end is awaited here."""
-    name = scenario.__name__
-    SCENARIOS[name] = scenario
-
-    async def test(acts: Acts) -> None:
-        await acts[name]
-
-    test.__name__, test.__doc__ = name, scenario.__doc__
-    return test
+side_by_side: Final = Scenarios[Ground]()
+"""Makes a test of a scenario of its `Ground`."""
 
 
 class Trial:

@@ -4,7 +4,6 @@ Readers, schemas and Helm are fetched before the tests move into a network of th
 to be had.
 """
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -20,9 +19,10 @@ from tests.cluster.namespaces import fresh_namespace
 from tests.gitops.definitions import definitions
 from tests.gitops.program import readers
 from tests.gitops.scenes import Ground
-from tests.gitops.stories import STORIES, Told
+from tests.gitops.stories import story
 from tests.invariants.watcher import Watcher
 from tests.stage.operator import Operator
+from tests.stage.scenarios import Acts
 
 PARTS: Final[tuple[Callable[[], object], ...]] = (readers, definitions, helm.ready)
 LACKING = pytest.StashKey[Missing]()
@@ -66,15 +66,7 @@ async def ground(cluster: Cluster, account: Path) -> AsyncIterator[Ground]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def stories(request: pytest.FixtureRequest, ground: Ground) -> AsyncIterator[Told]:
+async def acts(request: pytest.FixtureRequest, ground: Ground) -> AsyncIterator[Acts]:
     """The stories whose tests were chosen, all under way."""
-    chosen = {item.name for item in request.session.items}
-    under_way = {
-        name: asyncio.create_task(story(ground), name=name)
-        for name, story in STORIES.items()
-        if name in chosen
-    }
-    yield under_way
-    for task in under_way.values():
-        task.cancel()
-    await asyncio.gather(*under_way.values(), return_exceptions=True)
+    async with story.begun(request, ground) as under_way:
+        yield under_way

@@ -1,6 +1,5 @@
 """The operator as a process of its own, under its own ServiceAccount, in one test's namespace."""
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -19,8 +18,9 @@ from tests.cluster.network import GATEWAY, free_port
 from tests.cluster.processes import Program, answers
 from tests.cluster.waiting import until
 from tests.faults.ground import prepared
-from tests.operator.beside import SCENARIOS, Acts
+from tests.operator.beside import beside
 from tests.stage.operator import ACCESS
+from tests.stage.scenarios import Acts
 
 SERVER = "serin.test/files:1"
 
@@ -83,14 +83,5 @@ def images(cluster: Cluster) -> None:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def acts(request: pytest.FixtureRequest, cluster: Cluster, gateway: Gateway) -> AsyncIterator[Acts]:
     """The scenarios whose tests were chosen, under way."""
-    chosen = {item.name for item in request.session.items}
-    place = await prepared(cluster)
-
-    async def begun(name: str) -> None:
-        await SCENARIOS[name](place)
-
-    under_way = {name: asyncio.create_task(begun(name), name=name) for name in SCENARIOS if name in chosen}
-    yield under_way
-    for task in under_way.values():
-        task.cancel()
-    await asyncio.gather(*under_way.values(), return_exceptions=True)
+    async with beside.begun(request, await prepared(cluster)) as under_way:
+        yield under_way

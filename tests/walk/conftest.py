@@ -1,6 +1,5 @@
 """The scenarios on the cluster: one operator and one namespace for all, begun together."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,7 +13,8 @@ from tests.cluster.namespaces import fresh_namespace
 from tests.cluster.resources import Object
 from tests.invariants.watcher import Watcher
 from tests.stage.operator import ACCESS, ACCOUNT, Operator
-from tests.walk.ground import SCENARIOS, Acts, Ground
+from tests.stage.scenarios import Acts
+from tests.walk.ground import Ground, walk
 
 AT_ONCE = 12
 """More models at a time only make each of them slower."""
@@ -52,17 +52,7 @@ async def walked(cluster: Cluster, own_account: Path, gateway: Gateway) -> Async
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def walks(request: pytest.FixtureRequest, walked: Ground) -> AsyncIterator[Acts]:
+async def acts(request: pytest.FixtureRequest, walked: Ground) -> AsyncIterator[Acts]:
     """The scenarios whose tests were chosen, a few of them under way at a time."""
-    chosen = {item.name for item in request.session.items}
-    few = asyncio.Semaphore(AT_ONCE)
-
-    async def begun(name: str) -> None:
-        async with few:
-            await SCENARIOS[name](walked)
-
-    under_way = {name: asyncio.create_task(begun(name), name=name) for name in SCENARIOS if name in chosen}
-    yield under_way
-    for task in under_way.values():
-        task.cancel()
-    await asyncio.gather(*under_way.values(), return_exceptions=True)
+    async with walk.begun(request, walked, at_once=AT_ONCE) as under_way:
+        yield under_way

@@ -3,11 +3,10 @@
 A scenario is a test written as a function of its ground, begun together with all others of its session.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from tests.cluster.api import Api
 from tests.cluster.cluster import Cluster
@@ -18,6 +17,7 @@ from tests.invariants.story import story
 from tests.invariants.watcher import MODEL_DEPLOYMENTS, Watcher
 from tests.stage.model import Model, condition, phase, spec, state
 from tests.stage.operator import Operator
+from tests.stage.scenarios import Scenarios
 
 RESTORED_WITHIN: Final = 30.0
 BESIDE_OTHERS: Final = 120.0
@@ -42,21 +42,8 @@ class Ground:
         return self.cluster.api
 
 
-Scenario: TypeAlias = Callable[[Ground], Coroutine[object, object, None]]
-Acts: TypeAlias = Mapping[str, "asyncio.Task[None]"]
-SCENARIOS: Final[dict[str, Scenario]] = {}
-
-
-def walk(scenario: Scenario) -> Callable[[Cluster, Acts], Awaitable[None]]:
-    """A test that was begun with all others of its kind, and whose end is awaited here."""
-    name = scenario.__name__
-    SCENARIOS[name] = scenario
-
-    async def test(cluster: Cluster, walks: Acts) -> None:
-        await walks[name]
-
-    test.__name__, test.__doc__ = name, scenario.__doc__
-    return test
+walk: Final = Scenarios[Ground]()
+"""Makes a test of a scenario."""
 
 
 def version(number: str, **changes: Any) -> Object:
