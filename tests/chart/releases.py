@@ -35,7 +35,7 @@ IMAGE: Final = Image(
     environment={"PATH": PATH, "OPENBLAS_NUM_THREADS": "1"},
 )
 """What the Dockerfile's image does, from this checkout."""
-TIMEOUT: Final = "--timeout=180s"
+TIMEOUT: Final = "--timeout=420s"
 
 
 class Failed(Exception):
@@ -102,7 +102,7 @@ class Release:
 
     async def until_runs(self, *images: str) -> None:
         """Wait until its pods run these images and no others."""
-        await until(self.images, lambda found: found == set(images), within=60, what=f"pods of {self.name}")
+        await until(self.images, lambda found: found == set(images), within=180, what=f"pods of {self.name}")
 
     async def looks(self) -> float:
         """How many looks at models its replicas have ended well."""
