@@ -23,6 +23,7 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.images import Image
 from tests.cluster.resources import CLUSTER_ROLES, NAMESPACES, PODS, ROLES
 from tests.cluster.waiting import until
+from tests.conftest import REPOSITORY
 
 VERSION: Final = str(yaml.safe_load((CHART / "Chart.yaml").read_text())["version"])
 PREVIOUS: Final = "0.0.9"
@@ -33,6 +34,7 @@ IMAGE: Final = Image(
     entrypoint=(sys.executable, "-m", "serin"),
     arguments=("run",),
     environment={"PATH": PATH, "OPENBLAS_NUM_THREADS": "1"},
+    files=(str(REPOSITORY), sys.prefix),
 )
 """What the Dockerfile's image does, from this checkout."""
 TIMEOUT: Final = "--timeout=420s"

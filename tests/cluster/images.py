@@ -24,6 +24,8 @@ class Image:
     environment: Mapping[str, str] = field(default_factory=dict)
     folder: str | None = None
     """The working directory; by default a fresh one, empty after each restart."""
+    files: tuple[str, ...] = ()
+    """Folders that the program is made of; a volume over one that holds them must not hide them."""
 
     def command(self, command: list[str], arguments: list[str]) -> list[str]:
         """The command line for a container that overrides some of it."""

@@ -164,6 +164,7 @@ class Pod:
         hosts = self._folder / "etc-hosts"
         hosts.write_text(f"127.0.0.1 localhost\n{self._address} {self.name}\n")
         binds.append({"source": str(hosts), "target": "/etc/hosts", "readOnly": True})
+        binds += [{"source": files, "target": files, "readOnly": True} for files in image.files]
         stage = self._fresh(container.name, "stage")
         return Start(
             environment=values,
