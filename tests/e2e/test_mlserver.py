@@ -1,7 +1,7 @@
 """The demo's story, watched: a real MLServer is replaced under traffic, and a broken model taken back.
 
-Told on the cluster of this machine, or with `--kube-context` on any other, with the operator that runs there
-or one started from here.
+Told on the cluster of this machine, with the operator as the chart installs it, or with `--kube-context` on
+any other, with the operator that runs there or one started from here.
 """
 
 import asyncio
@@ -12,24 +12,42 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from tests.chart.releases import Release
 from tests.cluster.api import Api
 from tests.cluster.binaries import Missing
 from tests.cluster.cluster import Cluster
 from tests.cluster.envoy import Envoy
 from tests.cluster.gateway import Gateway
 from tests.cluster.modelserver import environment
+from tests.cluster.prometheus import Prometheus
 from tests.demo import models, summary, there
 from tests.demo.here import HOST, GatewayWitness
 from tests.demo.record import Record
 from tests.demo.story import Stage, Story
 from tests.demo.users import Address
+from tests.e2e.conftest import SCRAPE_SECONDS
 from tests.e2e.unhurried import Promotion
 from tests.invariants.rules import shortfalls
 from tests.invariants.story import story as told
 from tests.invariants.watcher import Watcher
-from tests.stage.operator import Operator
 
 ENOUGH = 5000
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def release(
+    cluster: Cluster, prometheus: Prometheus, place: str, tmp_path: Path
+) -> AsyncIterator[Release]:
+    """The chart, installed by Helm for one namespace; its CRD is on the cluster already."""
+    judge = {"url": prometheus.url, "scrapeIntervalSeconds": SCRAPE_SECONDS}
+    made = Release(
+        cluster, "mlserver", tmp_path, namespaces=[place], prometheus=judge, crds={"enabled": False}
+    )
+    try:
+        await made.install(by="helm4")
+        yield made
+    finally:
+        await made.removed()
 
 
 @pytest.fixture
@@ -37,7 +55,7 @@ def here(
     cluster: Cluster,
     envoy: Envoy,
     gateway: Gateway,
-    serin: Operator,
+    release: Release,
     place: str,
     unhurried: asyncio.Task[Promotion],
 ) -> Stage:
