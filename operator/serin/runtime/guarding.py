@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
-from weakref import WeakValueDictionary
 
 from serin.domain.analysis.confined import NotConfinable
 from serin.domain.analysis.guards import GuardPolicy, GuardReading, GuardRequest
@@ -18,6 +17,7 @@ from serin.domain.analysis.verdict import Verdict
 from serin.domain.names import Key
 from serin.prom.client import PrometheusError
 from serin.prom.values import Values
+from serin.runtime.turns import Turns
 
 DISPLAY_SECONDS: Final = 10.0
 """How old the numbers a look sees may get while no guard turns to harm."""
@@ -63,14 +63,14 @@ class Guarding:
         self._changed = changed
         self._now = now
         self._watches: dict[Key, _Watch] = {}
-        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Semaphore] = WeakValueDictionary()
+        self._turns: Turns[tuple[str, str]] = Turns(AT_ONCE)
 
     def follow(self, key: Key, request: GuardRequest, source: str) -> None:
         """Look at an attempt's guards from now on. May be repeated; what has changed counts anew."""
         watch = self._watches.get(key)
         if watch is None or (watch.source, watch.request.attempt) != (source, request.attempt):
             self.forget(key)
-            watch = self._watches[key] = _Watch(request, source, self._turns_of(key.namespace, source))
+            watch = self._watches[key] = _Watch(request, source, self._turns.of((key.namespace, source)))
             watch.task = asyncio.create_task(self._watch(key, watch), name=f"guards {key}")
         watch.request = request
 
@@ -91,12 +91,6 @@ class Guarding:
         for key in list(self._watches):
             self.forget(key)
         await asyncio.gather(*tasks, return_exceptions=True)
-
-    def _turns_of(self, namespace: str, source: str) -> asyncio.Semaphore:
-        """What the guards of a namespace share, as long as there are any."""
-        turns = self._turns.get((namespace, source)) or asyncio.Semaphore(AT_ONCE)
-        self._turns[namespace, source] = turns
-        return turns
 
     async def _watch(self, key: Key, watch: _Watch) -> None:
         while True:

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, Final
-from weakref import WeakValueDictionary
 
 import aiohttp
 from pydantic import TypeAdapter, ValidationError
@@ -29,6 +28,7 @@ from serin.domain.receivers import Format, NotificationPolicy
 from serin.domain.rollout.world import Notice
 from serin.runtime.channels import Channels
 from serin.runtime.reporter import status_of_model
+from serin.runtime.turns import Turns
 from serin.runtime.webhooks import is_allowed
 
 TRIES: Final = 9
@@ -98,7 +98,7 @@ class Notifier:
         self._allowed, self._channels = allowed, channels
         self._boxes: dict[tuple[str, str], _Box] = {}
         self._by_namespace: Counter[str] = Counter()
-        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._turns: Turns[str] = Turns(AT_ONCE)
 
     def refusal(self, intent: Intent) -> InvalidSpec | None:
         """What is wrong with the receivers that a spec names."""
@@ -179,7 +179,7 @@ class Notifier:
         """Send it until there is an outcome, or no try is left."""
         answer = _Answer(None, "")
         for tries in range(1, TRIES + 1):
-            async with self._turns_of(letter.key.namespace):
+            async with self._turns.of(letter.key.namespace):
                 answer = await self._post(policy, letter)
             if answer.outcome is not None:
                 self._said(policy, letter, answer.outcome, answer.words)
@@ -210,12 +210,6 @@ class Notifier:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # Its text may hold the address, which may be a secret.
             return _Answer(None, f"cannot be reached: {type(error).__name__}")
-
-    def _turns_of(self, namespace: str) -> asyncio.Semaphore:
-        """What the receivers of a namespace share, as long as one is called."""
-        turns = self._turns.get(namespace) or asyncio.Semaphore(AT_ONCE)
-        self._turns[namespace] = turns
-        return turns
 
     def _taken(self, namespace: str) -> None:
         self._by_namespace[namespace] -= 1

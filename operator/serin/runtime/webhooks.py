@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit
-from weakref import WeakValueDictionary
 
 import aiohttp
 
 from serin.domain.gates import GateAnswer, GateRun, Outcome
 from serin.domain.names import Key
+from serin.runtime.turns import Turns
 
 MOST_BYTES: Final = 2048
 """Of an answer's body that are read; of these the first words are passed on."""
@@ -71,7 +71,7 @@ class Webhooks:
         self.session: aiohttp.ClientSession | None = None
         self._changed = changed
         self._calls: dict[Key, _Call] = {}
-        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._turns: Turns[str] = Turns(AT_ONCE)
 
     def ask(self, key: Key, run: GateRun, question: Mapping[str, Any]) -> None:
         """Ask, unless that very try was asked already. May be repeated."""
@@ -100,15 +100,9 @@ class Webhooks:
             self.forget(key)
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _turns_of(self, namespace: str) -> asyncio.Semaphore:
-        """What the webhooks of a namespace share, as long as one is asked."""
-        turns = self._turns.get(namespace) or asyncio.Semaphore(AT_ONCE)
-        self._turns[namespace] = turns
-        return turns
-
     async def _call(self, key: Key, run: GateRun, question: Mapping[str, Any]) -> None:
         try:
-            async with self._turns_of(key.namespace):
+            async with self._turns.of(key.namespace):
                 answer = await self._post(run, question)
         except TimeoutError:
             seconds = run.gate.timeout.total_seconds()
