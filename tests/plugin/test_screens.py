@@ -1,6 +1,5 @@
 """`kubectl serin` as a person uses it: the real kubectl, a shell, a terminal, and what is seen in it."""
 
-import os
 import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -9,9 +8,9 @@ from tempfile import TemporaryDirectory
 import pytest
 import pytest_asyncio
 
-from tests.cluster.binaries import Missing
 from tests.cluster.cluster import Cluster
 from tests.cluster.gateway import Gateway
+from tests.cluster.needed import needed
 from tests.plugin import tmux
 from tests.plugin.screens import OURS, driven, on_the_page, screens, timeless
 from tests.plugin.tmux import Terminal
@@ -21,12 +20,7 @@ from tests.stage.operator import Operator
 @pytest.fixture(scope="module", autouse=True)
 def in_a_terminal() -> None:
     """Without tmux there is nothing to look at; where CI is set that is a failure, and otherwise told."""
-    try:
-        tmux.find()
-    except Missing as missing:
-        if os.environ.get("CI"):
-            pytest.fail(str(missing), pytrace=False)
-        pytest.skip(str(missing))
+    needed(tmux.find)
 
 
 @pytest.fixture
