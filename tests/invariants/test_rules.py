@@ -2,12 +2,13 @@
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.invariants.rules import RULES, violations
-from tests.invariants.world import Object, Seen
+from tests.invariants.world import Object, Seen, dated
 
 OLD, NEW = "fraud-1111111111", "fraud-2222222222"
 Edit = Callable[[Object], None]
@@ -294,6 +295,17 @@ def test_a_seeded_violation_is_caught(invariant: str, seed: Callable[[History], 
 
 def test_a_whole_rollout_breaks_nothing() -> None:
     assert [str(violation) for violation in violations(promoted().seen)] == []
+
+
+def test_a_watch_that_is_behind_another_breaks_nothing() -> None:
+    made = promoted()
+    slices = [
+        replace(seen, at=seen.at + 5) if seen.object["kind"] == "EndpointSlice" else seen
+        for seen in made.seen
+    ]
+    assert list(violations(slices))
+
+    assert not list(violations(dated(slices)))
 
 
 def test_every_rule_has_a_seeded_violation() -> None:

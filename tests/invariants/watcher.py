@@ -25,7 +25,7 @@ from tests.cluster.resources import (
 )
 from tests.cluster.waiting import until
 from tests.invariants.rules import violations
-from tests.invariants.world import Seen, route_weights
+from tests.invariants.world import Seen, dated, route_weights
 
 MODEL_DEPLOYMENTS: Final = Resource("serin.dev/v1alpha1", "modeldeployments")
 KINDS: Final = {
@@ -82,7 +82,7 @@ class Watcher:
     @property
     def history(self) -> list[Seen]:
         """Every version so far, in the order in which they were written."""
-        return [seen for (_, _), seen in sorted(self._seen.items(), key=lambda entry: entry[0][1])]
+        return dated([seen for (_, _), seen in sorted(self._seen.items(), key=lambda entry: entry[0][1])])
 
     def history_of(self, model: str) -> list[Seen]:
         """The versions of a model and of what is called after it."""

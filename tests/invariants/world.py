@@ -1,13 +1,13 @@
 """The world as of each version of each object, and what the rules ask of it.
 
 A history is a sequence of `Seen`, ordered by resourceVersion; `World.take` turns each into a `Step`. Times
-are the arrivals at the watcher. An operator acts on what was true a moment ago: capacity and sizes are
-therefore remembered for `GRACE` seconds. One world is one namespace.
+are arrivals at the watcher, mended by `dated`. An operator acts on what was true a moment ago: capacity and
+sizes are therefore remembered for `GRACE` seconds. One world is one namespace.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from math import ceil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import ceil, inf
 from typing import Any, Final, TypeAlias
 
 Object: TypeAlias = dict[str, Any]
@@ -29,6 +29,19 @@ class Seen:
     at: float
     object: Object
     deleted: bool = False
+
+
+def dated(history: Sequence[Seen]) -> list[Seen]:
+    """A history in which nothing is younger than what was written after it.
+
+    Each kind has a watch of its own, and on a busy machine one is seconds behind another: a version was
+    written before the first arrival of all that come after it.
+    """
+    earliest, found = inf, []
+    for seen in reversed(history):
+        earliest = min(earliest, seen.at)
+        found.append(replace(seen, at=earliest))
+    return found[::-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
