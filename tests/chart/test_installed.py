@@ -79,7 +79,9 @@ async def canary_outlives_its_operator(at: Place, release: Release, log: AuditLo
     await at.model.until(condition("Ready"), within=PATIENT)
     async with at.users as users:
         await at.model.apply(spec("2", replicas=2, waits=True))
-        waiting = await at.model.until(condition("Ready", "Unknown", "AwaitingPromotion"), within=PATIENT)
+        waiting = await at.model.until(
+            condition("Ready", "Unknown", reason="AwaitingPromotion"), within=PATIENT
+        )
         before, weights = await at.serving(), await at.model.weights()
 
         await release.upgrade(by=by)

@@ -146,7 +146,7 @@ async def test_without_prometheus_nothing_moves_until_it_is_back(
         await fraud.until_weights(30)
         await prometheus.stop()
         try:
-            seen = await fraud.until(condition("AnalysisAvailable", "False", "PrometheusUnreachable"))
+            seen = await fraud.until(condition("AnalysisAvailable", "False", reason="PrometheusUnreachable"))
             assert conditions(seen)["AnalysisAvailable"]["message"]
             await fraud.until(condition("Ready", "Unknown", reason="NoData"))
             await asking.more(25 * PER_SECOND)  # enough for both steps, had they been counted

@@ -111,7 +111,7 @@ async def paused(stage: Stage) -> None:
     await stage.ready("1")
     await stage.held("2")
     await stage.model.apply(stage.version("2", paused=True))
-    await stage.model.until(condition("Ready", "Unknown", "Paused"), within=PATIENT)
+    await stage.model.until(condition("Ready", "Unknown", reason="Paused"), within=PATIENT)
     await stage.ready("2")
 
 

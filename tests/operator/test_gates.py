@@ -120,7 +120,7 @@ async def test_a_job_that_completes_lets_the_canary_have_its_weight(
     await template(fraud, "good", seconds=1)
     async with writes_of(cluster, fraud) as writes:
         await begun(fraud, gated(with_job("good"), steps={20: 600}))
-        seen = await fraud.until(condition("Ready", "Unknown", "AwaitingGate"))
+        seen = await fraud.until(condition("Ready", "Unknown", reason="AwaitingGate"))
         assert seen["status"]["canary"]["weight"] == 0
         seen = await fraud.until(state("Stepping"))
         await fraud.until_weights(20)
@@ -198,7 +198,7 @@ async def test_a_restart_while_a_job_runs_starts_no_second_one(
 async def test_a_jobs_pod_is_none_of_the_models(gateway: Gateway, serin: Operator, fraud: Model) -> None:
     await template(fraud, "good", seconds=3)
     await begun(fraud, gated(with_job("good"), steps={20: 600}))
-    seen = await fraud.until(condition("Ready", "Unknown", "AwaitingGate"))
+    seen = await fraud.until(condition("Ready", "Unknown", reason="AwaitingGate"))
     canary = seen["status"]["canary"]["revision"]
 
     assert len(await fraud.pods(canary)) == 1

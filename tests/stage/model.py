@@ -154,12 +154,14 @@ def phase(*names: str) -> Holds:
     return lambda seen: seen["status"]["phase"] in names
 
 
-def condition(kind: str, status: str = "True", reason: str | None = None) -> Holds:
-    """A condition has this status, and this reason where one is given."""
+def condition(kind: str, status: str = "True", *, reason: str | None = None, says: str = "") -> Holds:
+    """A condition has this status, this reason where one is given, and says this."""
 
     def holds(seen: Object) -> bool:
         found = conditions(seen).get(kind)
-        return found is not None and found["status"] == status and reason in (None, found["reason"])
+        if found is None or found["status"] != status or says not in found["message"]:
+            return False
+        return reason in (None, found["reason"])
 
     return holds
 

@@ -152,7 +152,7 @@ async def story(cluster: Cluster, model: Model) -> None:
     await cluster.api.create(foreign(JOBS, job), model.namespace)
     await model.apply(gated())
     await freed(model, [(JOBS, job)])
-    seen = await model.until(condition("Ready", "Unknown", "AwaitingGate"))
+    seen = await model.until(condition("Ready", "Unknown", reason="AwaitingGate"))
     await under_way(model)
     tried = seen["status"]["canary"]["revision"]
     await model.ask(abort=attempt(seen))

@@ -10,7 +10,7 @@ import pytest
 from tests.cluster.api import ApiError
 from tests.cluster.resources import DEPLOYMENTS, HTTP_ROUTES, SERVICES, Object, Resource
 from tests.invariants.watcher import MODEL_DEPLOYMENTS
-from tests.stage.model import Model, condition, conditions, phase
+from tests.stage.model import Model, condition, phase
 from tests.walk.ground import BESIDE_OTHERS, Ground, serving, version, walk
 
 PRIORITIES: Final = Resource("scheduling.k8s.io/v1", "priorityclasses", namespaced=False)
@@ -34,13 +34,7 @@ async def cured(ground: Ground, name: str, wrong: Object, *, reason: str, says: 
         pods = await model.pods(stable)
 
         await model.apply(wrong)
-
-        def named(seen: Object) -> object:
-            return (
-                condition("Stalled", reason=reason)(seen) and says in conditions(seen)["Stalled"]["message"]
-            )
-
-        seen = await model.until(named, within=BESIDE_OTHERS)
+        seen = await model.until(condition("Stalled", reason=reason, says=says), within=BESIDE_OTHERS)
         assert await model.weights() == {stable: 100}
         assert not seen["status"].get("rejected")
 
