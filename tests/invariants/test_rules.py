@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -31,7 +32,8 @@ class History:
         entries = {entry["manager"]: entry for entry in made["metadata"].get("managedFields", [])}
         status = by == "gateway" or (kind == "ModelDeployment" and by == "serin")
         sub = {"subresource": "status"} if status else {}
-        entries[by] = {"manager": by, "operation": "Apply", "time": str(self.clock), "fieldsV1": {}, **sub}
+        time = datetime.fromtimestamp(self.clock, UTC).isoformat()
+        entries[by] = {"manager": by, "operation": "Apply", "time": time, "fieldsV1": {}, **sub}
         made["metadata"] |= {"managedFields": list(entries.values()), "resourceVersion": str(len(self.seen))}
         made["kind"] = kind
         self.objects[kind, name] = made
@@ -306,6 +308,14 @@ def test_a_watch_that_is_behind_another_breaks_nothing() -> None:
     assert list(violations(slices))
 
     assert not list(violations(dated(slices)))
+
+
+def test_a_drain_counts_from_the_servers_time() -> None:
+    made = promoted()
+    moved = max(seen.at for seen in made.seen if seen.object["kind"] == "HTTPRoute")
+    stalled = [replace(seen, at=max(seen.at, moved + 20)) for seen in made.seen if seen.at >= moved]
+
+    assert not list(violations([*made.seen[: -len(stalled)], *stalled]))
 
 
 def test_every_rule_has_a_seeded_violation() -> None:

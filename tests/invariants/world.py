@@ -7,6 +7,7 @@ sizes are therefore remembered for `GRACE` seconds. One world is one namespace.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from math import ceil, inf
 from typing import Any, Final, TypeAlias
 
@@ -112,7 +113,7 @@ class World:
     gone: set[str] = field(default_factory=set)
     """uids of deleted objects."""
     left: dict[str, float] = field(default_factory=dict)
-    """When each revision's traffic went to 0."""
+    """By when each revision's traffic had gone to 0."""
     _ready: dict[str, list[tuple[float, int]]] = field(default_factory=dict)
     _sizes: dict[str, list[tuple[float, int]]] = field(default_factory=dict)
 
@@ -132,8 +133,9 @@ class World:
             was = None
         self._remember(seen.at, body)
         after = self.traffic(model)
+        when = _written(seen)
         self.left.update(
-            {revision: seen.at for revision in before if before[revision] and not after.get(revision)}
+            {revision: when for revision in before if before[revision] and not after.get(revision)}
         )
         now = None if seen.deleted else body
         return Step(world=self, at=seen.at, was=was, now=now, before=before, traffic=after)
@@ -235,6 +237,16 @@ def route_weights(route: Object) -> dict[str, int]:
     """Weights by backend, of its first rule."""
     rules = route["spec"].get("rules") or [{}]
     return {entry["name"]: entry.get("weight", 1) for entry in rules[0].get("backendRefs") or []}
+
+
+def _written(seen: Seen) -> float:
+    """No version was written later than this: the server's stamps are whole seconds, arrivals may be late."""
+    stamps = [
+        entry["time"] for entry in seen.object["metadata"].get("managedFields") or [] if "time" in entry
+    ]
+    if seen.deleted or not stamps:
+        return seen.at
+    return min(seen.at, datetime.fromisoformat(max(stamps)).timestamp() + 1)
 
 
 def _asked(body: Object) -> Object:
