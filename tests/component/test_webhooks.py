@@ -14,7 +14,8 @@ from aiohttp.test_utils import TestServer
 
 from serin.domain.gates import GateAnswer, GatePolicy, GateRun, Outcome
 from serin.domain.names import Key, RevisionHash
-from serin.runtime.webhooks import Webhooks, is_allowed
+from serin.runtime.addresses import is_allowed
+from serin.runtime.webhooks import Webhooks
 from tests.cluster.network import free_port
 from tests.cluster.waiting import until
 

@@ -21,8 +21,8 @@ from serin.prom.connections import connections
 from serin.prom.credentials import Access, Credentials, HeaderValues
 from serin.prom.endpoints import Endpoint
 from serin.prom.errors import Unreachable
+from serin.runtime.addresses import is_allowed
 from serin.runtime.prometheuses import Prometheuses, label_refusal
-from serin.runtime.webhooks import is_allowed
 
 ALLOWED: Final = ("https://hooks.example.com/team",)
 LISTED: Final = Prometheuses(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from serin.api.invalid import InvalidSpec, invalid
+from serin.api.invalid import InvalidSpec
 from serin.domain.gates import GateAnswer, GateRun, Outcome
 from serin.domain.intent import Intent
 from serin.domain.jobs import gate_job, question
@@ -19,7 +19,7 @@ from serin.domain.observed import Observed
 from serin.domain.plan import Guard, Write
 from serin.domain.rollout.gating import TEMPLATE_SECONDS
 from serin.kube.errors import NotFound
-from serin.runtime.webhooks import is_allowed
+from serin.runtime.addresses import refused
 
 
 class Kube(Protocol):
@@ -74,11 +74,9 @@ class Gatekeeper:
     def refusal(self, intent: Intent) -> InvalidSpec | None:
         """What is wrong with the addresses that a spec names."""
         for index, gate in enumerate(intent.gates):
-            if gate.webhook is not None and not is_allowed(gate.webhook, self._allowed):
-                known = ", ".join(self._allowed) or "none"
-                need = f"need one that the operator may ask (--webhook-allow): {known}"
-                path = f"spec.analysis.gates[{index}].webhook.url"
-                return invalid(path, need, found=gate.webhook)
+            path = f"spec.analysis.gates[{index}].webhook.url"
+            if gate.webhook is not None and (wrong := refused(gate.webhook, self._allowed, path=path)):
+                return wrong
         return None
 
     def answers(self, key: Key) -> Mapping[str, GateAnswer]:

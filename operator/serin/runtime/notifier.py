@@ -26,10 +26,10 @@ from serin.domain.names import Key
 from serin.domain.notifications import Told, cloud_event, recalled, slack, told
 from serin.domain.receivers import Format, NotificationPolicy
 from serin.domain.rollout.world import Notice
+from serin.runtime.addresses import is_allowed, refused
 from serin.runtime.channels import Channels
 from serin.runtime.reporter import status_of_model
 from serin.runtime.turns import Turns
-from serin.runtime.webhooks import is_allowed
 
 TRIES: Final = 9
 FIRST_PAUSE: Final = 1.0
@@ -104,10 +104,8 @@ class Notifier:
         """What is wrong with the receivers that a spec names."""
         for index, one in enumerate(intent.notifications):
             path = f"spec.notifications[{index}]"
-            if one.url is not None and not is_allowed(one.url, self._allowed):
-                known = ", ".join(self._allowed) or "none"
-                need = f"need one that the operator may call (--webhook-allow): {known}"
-                return invalid(f"{path}.url", need, found=one.url)
+            if one.url is not None and (wrong := refused(one.url, self._allowed, path=f"{path}.url")):
+                return wrong
             if one.channel is not None and not self._channels.has(intent.key.namespace, one.channel):
                 need = "the operator has no such channel for this namespace (--notification-channels)"
                 return invalid(f"{path}.channel", need, found=one.channel)

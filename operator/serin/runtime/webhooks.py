@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import SplitResult, unquote, urlsplit
 
 import aiohttp
 
@@ -27,28 +26,6 @@ AT_ONCE: Final = 16
 _LATER: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 
 logger = logging.getLogger(__name__)
-
-
-def is_allowed(url: str, prefixes: tuple[str, ...]) -> bool:
-    """Whether an address begins with one of the list: same scheme, host and port, and a path below it."""
-    try:
-        asked = urlsplit(url)
-        if "@" in asked.netloc or "\\" in url or ".." in unquote(unquote(asked.path)).split("/"):
-            return False
-        return any(_begins(asked, urlsplit(prefix)) for prefix in prefixes)
-    except ValueError:  # a port that is none, or half an IPv6 address
-        return False
-
-
-def _begins(asked: SplitResult, allowed: SplitResult) -> bool:
-    if (asked.scheme, asked.hostname, _port(asked)) != (allowed.scheme, allowed.hostname, _port(allowed)):
-        return False
-    below = allowed.path.rstrip("/")
-    return asked.path == below or asked.path.startswith(f"{below}/") or not below
-
-
-def _port(place: SplitResult) -> int | None:
-    return place.port or {"http": 80, "https": 443}.get(place.scheme)
 
 
 @dataclass(slots=True)
