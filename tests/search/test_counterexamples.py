@@ -9,7 +9,7 @@ from tests.search.scope import NOW, REVISIONS, Asked, Scope, Spec
 from tests.search.state import Child, Cluster, Known, Pods, Route
 from tests.search.words import SILENCE
 
-OLD, NEW, _ = REVISIONS
+OLD, NEW, LEFT = REVISIONS
 
 
 def looked(
@@ -24,9 +24,14 @@ def looked(
     given: int = 100,
     reason: str | None = None,
     losses: int = 0,
+    left: Pods | None = None,
+    down: int | None = None,
+    gated: bool = False,
 ) -> Outcome:
-    """What a look comes to in the middle of a rollout from the old revision to the new one."""
-    scope = Scope(name="one look", router=router, disturbances=0, weights=(34, 50))
+    """What a look comes to in the middle of a rollout from the old revision to the new one; `left` are the
+    pods of an attempt before.
+    """
+    scope = Scope(name="one look", router=router, disturbances=0, weights=(34, 50), gated=gated)
     memories = Memories()
     rollout = Rollout(
         attempt=f"m-{NEW}.1",
@@ -41,9 +46,9 @@ def looked(
         losses=losses,
     )
     route = Route(tuple(weights.items()), "yes") if weights else None
-    cluster = Cluster((Child(True, old), Child(True, new), None), root, route)
+    cluster = Cluster((Child(True, old), Child(True, new), left and Child(True, left)), root, route)
     memory = memories.of(OLD, rollout, (), ())
-    sight = Sight(Spec(NEW, 2), Asked(), memory, cluster, None, Known(True, 1, None))
+    sight = Sight(Spec(NEW, 2), Asked(), memory, cluster, None, Known(True, 1, down))
     return Looking(scope, memories).when_heard(sight, SILENCE)
 
 
@@ -159,3 +164,47 @@ def test_where_status_and_route_are_lost_the_root_service_tells_who_is_stable() 
     sight = Sight(Spec(NEW, 2), Asked(), memories.nothing, cluster, None, Known())
 
     assert Looking(scope, memories).when_heard(sight, SILENCE).memory.stable == OLD
+
+
+def test_users_left_on_a_canary_of_before_do_not_go_to_a_stable_revision_that_died() -> None:
+    """There was no way back to it, and the next revision was promoted past it (I1)."""
+    stays, leaves = (
+        looked(
+            RouterKind.GATEWAY_API,
+            State.PROMOTING,
+            step=1,
+            old=Pods(2, old),
+            new=Pods(2, 1),
+            left=Pods(2, left),
+            root=LEFT,
+            weights={OLD: 0, NEW: 100},
+        )
+        for old, left in ((0, 2), (1, 0))
+    )
+
+    assert roots(stays) == []
+    assert roots(leaves) == [OLD]
+
+
+def test_a_gate_is_not_skipped_before_the_weight_that_goes_around_it() -> None:
+    """The stable revision was down, and came back before the pods for more weight were ready (I5)."""
+    waiting, ready = (
+        looked(
+            RouterKind.GATEWAY_API,
+            State.STEPPING,
+            old=Pods(2, 0),
+            new=Pods(2, pods),
+            root=OLD,
+            weights={OLD: 66, NEW: 34},
+            given=34,
+            down=2,
+            gated=True,
+        )
+        for pods in (1, 2)
+    )
+
+    assert waiting.memory.rollout is not None
+    assert waiting.memory.rollout.gates == []
+    assert ready.memory.rollout is not None
+    assert ready.memory.state is State.PROMOTING
+    assert [gate.result for gate in ready.memory.rollout.gates] == ["Skipped", "Skipped"]

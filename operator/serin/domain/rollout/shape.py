@@ -156,15 +156,26 @@ def _promoting(world: World, course: Course, rollout: Rollout) -> Shape:
         root = course.stable if third else _selected(world)
         share = world.router.weight(size, size, 50) if root is None else 0
         return Shape(sizes=sizes, weights={course.serving: 100 - share, canary: share}, root=root)
+    beside = _left_on(world, course)
     if not (complete or _routed(world, canary) == 100):
-        return Shape(sizes=sizes, weights=None, root=course.stable)
+        return Shape(sizes=sizes, weights=None, root=beside)
     # A pod that was lost since is waited for: the Service's users are still well served where they are (I1).
     moved = complete and _routed(world, canary) == 100 and rollout.confirmed_at is not None
     return Shape(
         sizes=sizes,
         weights={course.serving: 0, canary: 100},
-        root=canary if moved or _selected(world) == canary else course.stable,
+        root=canary if moved or _selected(world) == canary else beside,
     )
+
+
+def _left_on(world: World, course: Course) -> RevisionHash | None:
+    """Whom the root Service selects until it follows the route: where an attempt before could not return, who
+    answers there still, and nobody who is dead (I1).
+    """
+    selected = _selected(world)
+    if selected is not None and (world.ready(selected) or not world.ready(course.stable)):
+        return selected
+    return course.stable
 
 
 def _baking(world: World, course: Course, rollout: Rollout) -> Shape:

@@ -148,21 +148,22 @@ def _raise_to(world: World, course: Course, rollout: Rollout, why: Reason, *, fu
     stop = _gates_before(world, course, beyond, around=AROUND.get(why))
     if stop.hold is not None:
         return stop
-    course = stop.course
     if not world.router.widens_root():
+        # The stable revision may return while pods come: then its gates are asked after all.
+        waiting = course if why is Reason.STABLE_UNAVAILABLE else stop.course
         needed = size_of(world, rollout) if last else canary_pods(world, rollout, index)
         canary, limits = canary_of(world.intent, rollout), world.intent.rollout
         patience = limits.step_deadline + limits.progress_deadline
-        passed = ended_at(world, course.attempt, names_before(world, following, beyond))
+        passed = ended_at(world, waiting.attempt, names_before(world, following, beyond))
         if passed is not None:
             patience = max(patience, passed - rollout.since + limits.progress_deadline)
         hold, timers = until_ready(world, rollout, revision=canary, needed=needed, patience=patience)
-        course, hold = _with_stall(world, course, hold)
+        waiting, hold = _with_stall(world, waiting, hold)
         if hold is not None:
-            return Turn(course, hold, raising=needed, timers=timers)
+            return Turn(waiting, hold, raising=needed, timers=timers)
     if last:
-        return Turn(to.promoting(world, course, why))
-    return Turn(to.at_step(world, course, index, world.step(index).weight))
+        return Turn(to.promoting(world, stop.course, why))
+    return Turn(to.at_step(world, stop.course, index, world.step(index).weight))
 
 
 def _gates_before(world: World, course: Course, last: int, *, around: str | None) -> Turn:
