@@ -4,13 +4,13 @@ Read from the status, the spec and what was seen, and from no function of the st
 is told a second time.
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from serin.domain.names import RevisionHash
 from serin.domain.rollout.world import Decision, World
 from serin.domain.status import Rollout, State
-from tests.search.memory import age, revision_in
+from tests.search.memory import revision_in
+from tests.search.plain import age
 from tests.search.scope import TICK, Scope
 from tests.search.words import Word
 
@@ -18,35 +18,18 @@ if TYPE_CHECKING:
     from tests.search.looking import Sight
 
 
-@dataclass(frozen=True, slots=True)
 class Case:
-    """One decision, with what it was made from."""
+    """One decision, with what it was made from; what every rule asks for is worked out once."""
 
-    scope: Scope
-    sight: "Sight"
-    word: Word
-    world: World
-    decision: Decision
-
-    @property
-    def before(self) -> Rollout | None:
-        return self.world.status.rollout
-
-    @property
-    def after(self) -> Rollout | None:
-        return self.decision.rollout
-
-    @property
-    def same_attempt(self) -> bool:
-        return bool(self.before and self.after and self.before.attempt == self.after.attempt)
-
-    @property
-    def canary(self) -> RevisionHash | None:
-        return revision_in(self.before.attempt) if self.before else None
-
-    @property
-    def state(self) -> State:
-        return self.before.state if self.before else State.IDLE
+    def __init__(self, scope: Scope, sight: "Sight", word: Word, world: World, decision: Decision) -> None:
+        self.scope, self.sight, self.word = scope, sight, word
+        self.world, self.decision = world, decision
+        before, after = world.status.rollout, decision.rollout
+        self.before: Rollout | None = before
+        self.after: Rollout | None = after
+        self.same_attempt = before is not None and after is not None and before.attempt == after.attempt
+        self.canary: RevisionHash | None = revision_in(before.attempt) if before else None
+        self.state = before.state if before else State.IDLE
 
     @property
     def judged(self) -> bool:

@@ -11,10 +11,11 @@ from serin.domain.gates import PROMOTION
 from serin.domain.intent import OnInconclusive
 from serin.domain.names import RevisionHash
 from serin.domain.rollout.world import REJECTING, Decision, World
-from serin.domain.status import GateResult, State
+from serin.domain.status import GateResult, Rollout, State
 from tests.search.case import Case
-from tests.search.memory import age, revision_in
-from tests.search.scope import MINIMUM, STEP_DEADLINE, Scope
+from tests.search.memory import revision_in
+from tests.search.plain import age
+from tests.search.scope import MINIMUM, NOW, STEP_DEADLINE, Scope
 from tests.search.state import ALL
 from tests.search.words import Word
 
@@ -126,6 +127,23 @@ def an_attempt_keeps_its_path(case: Case) -> Iterator[str]:
         ended = case.decision.history[-1:]
         if not ended or before is None or ended[0].attempt != before.attempt:
             yield f"{case.canary} ends without a word in the history"
+
+
+def a_state_begins_now(case: Case) -> Iterator[str]:
+    """Its clocks begin with it: nothing from before counts for it, or is held against it."""
+    before, after = case.before, case.after
+    if after is None or (before and (before.attempt, before.state, before.step) == _place(after)):
+        return
+    if after.since != NOW or (after.state is State.STEPPING and after.step_started_at != NOW):
+        yield f"{after.state} {after.step} begins, and has begun before"
+    if after.confirmed_at is not None:
+        yield f"{after.state} {after.step} begins with its weights in place"
+    if after.state is not State.ROLLING_BACK and (after.paused_at or after.paused_seconds):
+        yield f"{after.state} {after.step} begins with {after.paused_seconds} s of a pause"
+
+
+def _place(rollout: Rollout) -> tuple[str, State, int]:
+    return rollout.attempt, rollout.state, rollout.step
 
 
 def stable_moves_by_promotion_and_return(case: Case) -> Iterator[str]:
@@ -271,6 +289,7 @@ RULES: Final[tuple[tuple[str, Rule], ...]] = (
     ("I18", time_and_persons_are_waited_for),
     ("I5", the_router_is_waited_for),
     ("I7", an_attempt_keeps_its_path),
+    ("I18", a_state_begins_now),
     ("I7", stable_moves_by_promotion_and_return),
     ("I9", what_is_rejected_is_tried_once),
     ("I11", strong_words_are_obeyed),

@@ -7,7 +7,7 @@ where the spec says, or where a rejection does, and there nothing is written any
 
 from tests.search.moves import Moves, thawed, took
 from tests.search.scope import REVISIONS, Asked, steps_of
-from tests.search.state import State
+from tests.search.state import WOKEN, State
 
 Trail = list[tuple[str, State]]
 
@@ -29,7 +29,7 @@ class Homeward:
         trail: Trail = []
         passed: set[State] = set()
         # The judge's word changes to what it will be from now on, and that is an event.
-        here = state._replace(due=True) if state.memory.rollout is not None else state
+        here = state._replace(**WOKEN) if state.memory.rollout is not None else state
         while here not in self._home:
             if here in passed:
                 return trail, "liveness: it goes round and never comes to rest"
@@ -82,7 +82,7 @@ class Homeward:
         """A person who was waited for comes back."""
         if state.spec.paused or (state.asked.pause and state.asked.pause == state.memory.attempt):
             spec, asked = state.spec._replace(paused=False), state.asked._replace(pause=None)
-            return "nobody pauses it", state._replace(spec=spec, asked=asked, due=True), ()
+            return "nobody pauses it", state._replace(spec=spec, asked=asked, **WOKEN), ()
         moves, rollout = self._moves, state.memory.rollout
         hold = moves.looking.when_well(moves.sight(state)).hold
         if rollout is not None and hold in ("AwaitingPromotion", "Inconclusive"):
@@ -90,7 +90,7 @@ class Homeward:
             step = steps[min(rollout.step, len(steps) - 1)].name
             asked = Asked(promote=f"{rollout.attempt}:{step}")
             if state.asked != asked:
-                return f"a person promotes {step}", state._replace(asked=asked, due=True), ()
+                return f"a person promotes {step}", state._replace(asked=asked, **WOKEN), ()
         return None
 
     def _well(self, state: State) -> State | None:
@@ -102,7 +102,7 @@ class Homeward:
                 well = pods._replace(ready=pods.desired, sick=False)
                 after = after._replace(cluster=after.cluster.with_pods(revision, well))
         if after is not state:
-            after = after._replace(due=True)
+            after = after._replace(**WOKEN)
         route = after.cluster.route
         if self.scope.reports and route is not None and route.took != "yes":
             after = took(after)

@@ -34,16 +34,17 @@ a tenth.
 """
 TESTS: Final = "the fast tests"
 FAST_TESTS: Final = (
+    "tests/search/test_counterexamples.py",
+    "tests/unit/rollout",
+    "tests/unit/findings",
     "tests/component/test_rollout.py",
     "tests/component/test_recovery.py",
     "tests/component/test_gates.py",
     "tests/component/test_guards.py",
     "tests/component/test_corners.py",
+    "tests/component/test_foreign_hands.py",
+    "tests/component/test_told.py",
     "tests/component/test_sequences.py",
-    "tests/unit/rollout/test_gates.py",
-    "tests/unit/rollout/test_gating.py",
-    "tests/unit/findings",
-    "tests/search/test_counterexamples.py",
 )
 
 

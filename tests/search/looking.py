@@ -5,6 +5,7 @@ tell from others.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -17,8 +18,9 @@ from serin.domain.rollout.world import Decision, World
 from serin.domain.routers.choice import ROUTERS
 from serin.domain.urgency import course_changed
 from tests.search import deciding
-from tests.search.memory import Memories, Memory, status_of, ticks_until
+from tests.search.memory import Memories, Memory, status_of
 from tests.search.observing import Observing, template
+from tests.search.plain import ticks_until
 from tests.search.scope import NOW, TICK, Asked, Scope, Spec, intent_of
 from tests.search.state import ALL, Cluster, Known, Op, Pods
 from tests.search.words import Word, besides, well, words
@@ -66,6 +68,8 @@ class Looking:
         self._outcomes: dict[Sight, tuple[Outcome, ...]] = {}
         self._plans: dict[object, tuple[tuple[Op, ...], tuple[str, ...]]] = {}
         self._heard: dict[tuple[Sight, str], Outcome] = {}
+        self._besides: set[object] = set()
+        self._silent: tuple[Sight, World] | None = None
         first = intent_of(scope, Spec(scope.revisions[0], scope.replicas), Asked())
         self._observing = Observing(first, reports=scope.reports)
 
@@ -82,12 +86,19 @@ class Looking:
         return known
 
     def _all(self, sight: Sight) -> Iterator[Outcome]:
-        """On every word; what counts for less than a word that changes nothing is not asked for."""
-        intent, confirmed = self._intent(sight), sight.known.memo.confirmed_since
+        """On every word. Those that count for less are said once to each status, spec and age, in one of the
+        clusters where the same words make a difference: whether a word counts is no question of the cluster.
+        """
+        intent = self._intent(sight)
         heard = words(self.scope, intent, sight.memory.rollout)
         usual = [self.when_heard(sight, word) for word in heard]
         yield from usual
-        if len({(outcome.memory, outcome.ops) for outcome in usual}) > 1:
+        courses = [(outcome.memory, outcome.ops) for outcome in usual]
+        differences = tuple(courses.index(course) for course in courses)
+        key = sight.spec, sight.asked, sight.memory, sight.known, differences
+        if any(differences) and key not in self._besides:
+            self._besides.add(key)
+            confirmed = sight.known.memo.confirmed_since
             for word in besides(self.scope, intent, sight.memory.rollout, confirmed):
                 yield self._outcome(sight, word)
 
@@ -123,7 +134,7 @@ class Looking:
         return Outcome(
             word=word,
             memory=memory,
-            known=Known.of(decision.memo),
+            known=Known.of(decision.memo, decision.rollout),
             ops=ops,
             wake=_wake(decision.look_again),
             again=bool(ops) or decision.look_again == timedelta(0),
@@ -160,6 +171,12 @@ class Looking:
         return known
 
     def _world(self, sight: Sight, word: Word) -> World:
+        if self._silent is None or self._silent[0] is not sight:
+            self._silent = sight, self._without_word(sight)
+        world = self._silent[1]
+        return replace(world, assessment=word.assessment, guards=word.guards, answers=word.answers)
+
+    def _without_word(self, sight: Sight) -> World:
         intent = self._intent(sight)
         seen = self._observing.of(sight.cluster, sight.hidden)
         status, _ = recovered(intent, sight.memory.status, seen, router=self._router, now=NOW)
@@ -167,9 +184,7 @@ class Looking:
             intent=intent,
             status=status,
             observed=seen,
-            assessment=word.assessment,
-            guards=word.guards,
-            answers=word.answers,
+            assessment=None,
             memo=sight.known.memo,
             router=self._router,
             now=NOW,

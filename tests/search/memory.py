@@ -1,34 +1,16 @@
-"""What the status remembers, brought to few values: times as ages of whole ticks, numbers and words left out.
+"""What the status remembers: two that no decision can tell apart are one object, and compare by identity.
 
-Two statuses that no decision can tell apart are one object, so that they compare by identity. What is left
-out is only ever shown: sentences, figures, and times that nothing is decided on.
+What is left out is only ever shown: sentences, figures, and (`plain`) times that nothing is decided on.
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 
 from serin.domain.names import RevisionHash
-from serin.domain.status import (
-    Draining,
-    Finished,
-    Previous,
-    Rejection,
-    RevisionStatus,
-    Rollout,
-    Shift,
-    State,
-    Status,
-)
-from tests.search.scope import NOW, REVISIONS, STEP_DEADLINE, TICK
-
-LONG_AGO: Final = NOW - 100 * TICK
-OLDEST_STATE: Final = 4
-OLDEST_DRAIN: Final = 2
-OLDEST_BAKE: Final = 2
-LONGEST_PAUSE: Final = 2
-OLDEST_CONFIRMATION: Final = STEP_DEADLINE + LONGEST_PAUSE
-"""Ages, in ticks, from which on nothing changes any more."""
+from serin.domain.status import Finished, Rejection, RevisionStatus, Rollout, State, Status
+from tests.search.plain import LONG_AGO, a_tick_older, plain, remembered, still
+from tests.search.scope import REVISIONS, TICK
 
 
 class Memory:
@@ -102,21 +84,21 @@ class Memories:
         confirmed: datetime | None = None,
     ) -> Memory:
         """The one object for it. The time of confirmation is the process's; the status only carries it."""
-        made = _plain(rollout, confirmed) if rollout else None
+        made = plain(rollout, confirmed) if rollout else None
         ended = _latest(history)
         key = (
             stable,
-            made and _key(made),
+            made and tuple(made.values()),
             tuple((entry.hash, entry.attempt, entry.reason) for entry in rejected),
             ended,
         )
         known = self._known.get(key)
         if known is None:
-            plain = {"message": None, "at": LONG_AGO, "signal": None, "guard": None}
+            unsaid = {"message": None, "at": LONG_AGO, "signal": None, "guard": None}
             known = self._known[key] = Memory(
                 stable,
-                made,
-                [entry.model_copy(update=plain) for entry in rejected],
+                remembered(rollout, made) if rollout and made else None,
+                [entry.model_copy(update=unsaid) for entry in rejected],
                 [_finished(attempt) for attempt in ended],
             )
         return known
@@ -128,7 +110,7 @@ class Memories:
         known = self._later.get(memory)
         if known is None:
             rollout = memory.rollout
-            made = rollout.model_copy(update=_a_tick_older(rollout))
+            made = rollout.model_copy(update=a_tick_older(rollout))
             confirmed = rollout.confirmed_at
             if confirmed is not None and not (still(rollout) and rollout.state is State.STEPPING):
                 confirmed -= TICK
@@ -150,80 +132,6 @@ class Memories:
         return self._carried[key]
 
 
-def still(rollout: Rollout | None) -> bool:
-    """Whether a pause has lasted so long that more of it makes no difference."""
-    return rollout is not None and rollout.paused_at == NOW - LONGEST_PAUSE * TICK
-
-
-def _a_tick_older(rollout: Rollout) -> dict[str, Any]:
-    update: dict[str, Any] = {
-        "since": rollout.since - TICK,
-        "draining": [entry.model_copy(update={"since": entry.since - TICK}) for entry in rollout.draining],
-        "gates": [entry.model_copy(update={"at": entry.at - TICK}) for entry in rollout.gates],
-    }
-    if not still(rollout):
-        if rollout.paused_at is not None:
-            update["paused_at"] = rollout.paused_at - TICK
-        if rollout.previous is not None:
-            until = rollout.previous.until - TICK
-            update["previous"] = rollout.previous.model_copy(update={"until": until})
-    return update
-
-
-def _plain(rollout: Rollout, confirmed: datetime | None) -> Rollout:
-    previous = rollout.previous
-    if previous is not None:
-        previous = previous.model_copy(update={"until": _from(previous.until, OLDEST_BAKE)})
-    longest = LONGEST_PAUSE * int(TICK.total_seconds())
-    return rollout.model_copy(
-        update={
-            "since": _from(rollout.since, OLDEST_STATE),
-            "started_at": LONG_AGO,
-            "step_started_at": rollout.step_started_at and LONG_AGO,
-            "analysis_start": rollout.analysis_start and LONG_AGO,
-            "confirmed_at": confirmed and _from(confirmed, OLDEST_CONFIRMATION),
-            "paused_at": rollout.paused_at and _from(rollout.paused_at, LONGEST_PAUSE),
-            "paused_seconds": min(rollout.paused_seconds, longest),
-            "previous": previous,
-            "draining": [
-                Draining(revision=entry.revision, since=_from(entry.since, OLDEST_DRAIN))
-                for entry in rollout.draining
-            ],
-            "shifts": _shifts(rollout.shifts),
-            "pins": [],
-            "gates": [
-                entry.model_copy(update={"at": _from(entry.at, OLDEST_STATE), "message": None})
-                for entry in rollout.gates
-            ],
-        }
-    )
-
-
-def _key(rollout: Rollout) -> tuple[object, ...]:
-    """All of it, in a form that can be looked up."""
-    return tuple(
-        tuple(tuple(vars(one).values()) for one in value)
-        if isinstance(value, list)
-        else tuple(vars(value).values())
-        if isinstance(value, Previous)
-        else value
-        for value in vars(rollout).values()
-    )
-
-
-def _from(moment: datetime, oldest: int) -> datetime:
-    return max(moment, NOW - oldest * TICK)
-
-
-def _shifts(shifts: Sequence[Shift]) -> list[Shift]:
-    """The highest weight and the latest: what is asked of them."""
-    if not shifts:
-        return []
-    highest = max(shifts, key=lambda shift: shift.weight)
-    kept = [shifts[-1]] if highest.weight == shifts[-1].weight else [highest, shifts[-1]]
-    return [Shift(step=shift.step, weight=shift.weight, at=LONG_AGO) for shift in kept]
-
-
 def _latest(history: Sequence[Finished]) -> tuple[str, ...]:
     """The last attempt at each revision: what the names of later ones follow from."""
     latest: dict[str, int] = {}
@@ -241,18 +149,3 @@ def _finished(attempt: str) -> Finished:
         started_at=LONG_AGO,
         finished_at=LONG_AGO,
     )
-
-
-def age(moment: datetime | None) -> int | None:
-    """Whole ticks since then."""
-    return None if moment is None else max(0, (NOW - moment) // TICK)
-
-
-def moment(ticks: int | None) -> datetime | None:
-    """So many ticks ago."""
-    return None if ticks is None else NOW - ticks * TICK
-
-
-def ticks_until(pause: timedelta) -> int:
-    """The ticks after which a pause is over."""
-    return -(-pause // TICK)

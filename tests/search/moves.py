@@ -11,7 +11,7 @@ from tests.search.happenings import Move, World, crashed, disturbed, pods_become
 from tests.search.looking import Looking, Outcome, Sight
 from tests.search.memory import Memories
 from tests.search.scope import REVISIONS, Scope
-from tests.search.state import Known, Op, State, later, seen, settled
+from tests.search.state import LONGEST_DOWN, WOKEN, Known, Op, State, later, seen, settled
 from tests.search.telling import told, told_look
 from tests.search.writing import Looked, written
 
@@ -51,13 +51,14 @@ class Moves:
                 yield from self._restarted(state, sight, outcome)
 
     def _restarted(self, state: State, sight: Sight, outcome: Outcome) -> Iterator[Move]:
-        """I8: a new process that sees the same has nothing to write; only how long the stable revision has
-        been down it has to see anew.
-        """
-        if sight.known.down is not None:
-            return
+        """I8: a new process that sees the same has nothing to write."""
+        # How long the stable revision has been down is in no status: a new process has to see that for a
+        # while before it acts on it again, and may ask for fewer pods of the canary until then. All else it
+        # must know: here it is told of this one thing, and only where the while is over.
+        down = LONGEST_DOWN if sight.known.down == LONGEST_DOWN else None
         memory = self.memories.carried(sight.memory, sight.known.memo.confirmed_since)
-        anew = self.looking.when_heard(sight._replace(known=Known(), memory=memory), outcome.word)
+        forgetful = sight._replace(known=Known(down=down), memory=memory)
+        anew = self.looking.when_heard(forgetful, outcome.word)
         if anew.ops:
             kinds = ", ".join(op.kind for op in anew.ops)
             yield Move("look after a restart", state, 1, (f"I8: a restart writes {kinds}",))
@@ -117,7 +118,7 @@ class Moves:
                         whole = False
                         break
                     state = result.state
-                ended = self._ended(state, outcome, whole)._replace(due=True)
+                ended = self._ended(state, outcome, whole)._replace(**WOKEN)
                 yield Move(f"{name}; after {made} writes: {move.name}", ended, 1, tuple(faults))
 
     def _ghost(self, state: State) -> Iterator[Move]:
@@ -157,7 +158,7 @@ class Moves:
         if after.stale is not None and after.stale.kind == "model":
             spec, asked, memory = seen(after)[0]
             stale = after.stale._replace(copy=(spec, asked, self.memories.later(memory)))
-            after = after._replace(stale=stale, due=after.due and (state.due or after.wake is None))
+            after = after._replace(stale=stale)
         return after
 
 
@@ -181,7 +182,7 @@ def _fenced(state: State, ops: tuple[Op, ...], moved: State | None = None) -> It
 def thawed(state: State) -> State:
     """The operator sees what it had missed."""
     after = state._replace(stale=None)
-    return after._replace(due=state.due or seen(after) != seen(state))
+    return after._replace(**WOKEN) if seen(after) != seen(state) else after
 
 
 def took(state: State) -> State:

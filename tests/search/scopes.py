@@ -86,7 +86,7 @@ KILLING: Final = (
     _gated(BY_PODS, "gates", 0),
     of(BY_PODS, "guards", 0, revisions=PAIR, guarded=True),
     of(BY_PODS, "another spec", 1, frozenset({"spec"})),
-    of(ROUTED, "one pod", 1, frozenset({"spec", "abort"}), replicas=1, weights=(50,), revisions=PAIR),
+    of(ROUTED, "one pod", 1, frozenset({"spec", "abort", "none"}), replicas=1, weights=(50,), revisions=PAIR),
 )
 """What each mutant has to pass, the quickest first."""
 SURVIVED: Final = (

@@ -8,7 +8,10 @@ from typing import Any, Final, Literal, NamedTuple, cast
 
 from serin.domain.names import RevisionHash
 from serin.domain.rollout.world import Memo
-from tests.search.memory import OLDEST_CONFIRMATION, Memory, age, moment, still
+from serin.domain.status import Rollout
+from serin.domain.status import State as Phase
+from tests.search.memory import Memory
+from tests.search.plain import age, moment, oldest_confirmation, still
 from tests.search.scope import REVISIONS, Asked, Scope, Spec
 
 ALL: Final = RevisionHash("*")
@@ -77,16 +80,23 @@ class Known(NamedTuple):
         )
 
     @staticmethod
-    def of(memo: Memo) -> "Known":
-        return Known(memo.known, age(memo.confirmed_since), age(memo.stable_down_since))
+    def of(memo: Memo, rollout: Rollout | None) -> "Known":
+        """What a process knows whose attempt is this one."""
+        return Known(memo.known, age(memo.confirmed_since), age(memo.stable_down_since)).told_apart(rollout)
 
-    def later(self, memory: Memory) -> "Known":
-        confirmed, rollout = self.confirmed, memory.rollout
-        stays = still(rollout) and rollout is not None and rollout.state == "Stepping"
-        if confirmed is not None and not stays:
-            confirmed = min(confirmed + 1, OLDEST_CONFIRMATION)
-        down = None if self.down is None else min(self.down + 1, LONGEST_DOWN)
-        return Known(self.known, confirmed, down)
+    def later(self, before: Rollout | None, after: Rollout | None) -> "Known":
+        """The same a tick later."""
+        stays = still(before) and before is not None and before.state is Phase.STEPPING
+        confirmed = self.confirmed if self.confirmed is None or stays else self.confirmed + 1
+        down = None if self.down is None else self.down + 1
+        return Known(self.known, confirmed, down).told_apart(after)
+
+    def told_apart(self, rollout: Rollout | None) -> "Known":
+        """The same up to the ages from which on nothing changes any more."""
+        confirmed, down = self.confirmed, self.down
+        if confirmed is not None:
+            confirmed = min(confirmed, oldest_confirmation(rollout))
+        return self._replace(confirmed=confirmed, down=down and min(down, LONGEST_DOWN))
 
 
 class Op(NamedTuple):
@@ -127,7 +137,7 @@ class State(NamedTuple):
     Attributes:
         live: Revisions the gateway may be sending requests to.
         drains: Revisions that lost their traffic, and so many ticks ago.
-        wake: Ticks until the operator looks by itself.
+        wake: Ticks until the operator looks by itself, where it has no reason to look before.
         ghost: Writes that a stopped process still has before it.
         gone: Whether the ModelDeployment was deleted.
     """
@@ -193,8 +203,12 @@ def settled(before: State, after: State) -> State:
             for op in after.ghost
         )
     if not after.due and _noticed(before, after):
-        changes["due"] = True
+        changes |= WOKEN
     return after._replace(**changes) if changes else after
+
+
+WOKEN: Final[dict[str, Any]] = {"due": True, "wake": None}
+"""With a reason to look at once, it makes no difference when the operator would have looked by itself."""
 
 
 def same(before: State, after: State, kind: str, name: RevisionHash | None) -> bool:
@@ -238,14 +252,12 @@ def later(state: State, memory: Memory, scope: Scope) -> State:
         cluster = cluster._replace(route=cluster.route._replace(took="yes"))
         live = tuple(revision for revision, weight in cluster.route.weights if weight)  # type: ignore[union-attr]
     wake = None if state.wake is None else state.wake - 1
+    due = state.due or wake == 0
     after = state._replace(
         memory=memory,
         cluster=cluster,
         live=live,
         drains=tuple((revision, ago + 1) for revision, ago in state.drains if ago + 1 < scope.drain),
-        known=state.known.later(state.memory),
-        wake=wake or None,
-        due=state.due or wake == 0,
+        known=state.known.later(state.memory.rollout, memory.rollout),
     )
-    settled_due = settled(state._replace(memory=memory), after)
-    return settled_due if after.due else settled_due._replace(due=False)
+    return settled(state._replace(memory=memory), after)._replace(due=due, wake=None if due else wake)

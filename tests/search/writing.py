@@ -12,7 +12,8 @@ from serin.domain.names import RevisionHash
 from serin.domain.rollout.world import HARMFUL
 from serin.domain.status import Rollout
 from serin.domain.status import State as Phase
-from tests.search.memory import Memory, age
+from tests.search.memory import Memory
+from tests.search.plain import age
 from tests.search.scope import PROGRESS_DEADLINE, REVISIONS, Scope
 from tests.search.state import ALL, NONE, Child, Op, Pods, Route, Stale, State, settled
 
@@ -170,6 +171,8 @@ def _route(scope: Scope, before: State, op: Op, looked: Looked) -> Iterator[str]
         if revision != memory.stable and memory.stable and memory.state not in RISING:
             yield f"I7: {revision} rises to {weight} % in {memory.state}"
         lowered = revision == memory.stable and memory.state is Phase.STEPPING
+        # A route that was lost is made again for whoever is ready, one pod at least: nobody is served any
+        # better for as long as it is missing. While an attempt is under way it waits as it would to move.
         few = _away(before, losing, looked) if known else memory.state is Phase.IDLE
         least = 1 if few or lowered else share(before, weight)
         ready = _ready(before, revision, looked)
@@ -187,6 +190,9 @@ def _root(scope: Scope, before: State, after: State, op: Op, looked: Looked) -> 
         return
     if op.guard == "Same":
         yield "I12: the root Service moves behind no version"
+    route = before.cluster.route
+    if route is not None and not dict(route.weights).get(now, 0) and before.cluster.pods(was).ready:
+        yield f"order: the root Service moves to {now} before the route does"
     if now == ALL:
         yield from _widened(scope, before, memory.rollout)
         return
