@@ -10,7 +10,7 @@ from math import log
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from serin.domain.analysis.evidence import (
@@ -196,6 +196,7 @@ def test_an_interval_says_as_much_in_two_halves(
 ) -> None:
     n_c, share_c, n_s, share_s = found
     parts = [interval((n_c * part, share_c, n_s * part, share_s)) for part in (cut, 1 - cut)]
+    assume(all(part.comparable == interval(found).comparable for part in parts))  # a trace counts for nothing
 
     factors: list[Callable[[Interval], Amount]] = [
         *(partial(log_relative, against=against, rho=rho) for against in (WORSE_RATIOS, SAFE_RATIOS)),
