@@ -33,16 +33,16 @@ def test_a_stuck_router_is_named_within_three_scrapes(truth: float) -> None:
     assert scrapes.max() <= 3
 
 
-@pytest.mark.parametrize(("lifetime", "late"), [(15.0, 3), (30.0, 5)])
-def test_with_200_connections_it_mostly_is(lifetime: float, late: float) -> None:
-    """Their own swings count against the evidence: of a canary that gets nothing, 95 % are named by then."""
+@pytest.mark.parametrize("lifetime", [15.0, 30.0])
+def test_with_200_connections_it_is_in_99_percent(lifetime: float) -> None:
+    """Their own swings count against the evidence, and of these an hour gives but an estimate."""
     nothing, half = (
-        named(AT_5_PERCENT, count=200, lifetime=lifetime, runs=250, truth=truth) for truth in (0.0, 0.5)
+        named(AT_5_PERCENT, count=200, lifetime=lifetime, runs=500, truth=truth) for truth in (0.0, 0.5)
     )
 
     assert half.max() <= 3
-    assert quantile(nothing, 0.5).lower <= 3
-    assert quantile(nothing, 0.95).upper <= late
+    assert quantile(nothing, 0.99).value <= 3
+    assert quantile(nothing, 0.95).upper <= 3
 
 
 def test_a_true_router_is_called_wrong_in_fewer_than_one_rollout_of_a_thousand() -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serin.domain.analysis.dispersion import request_dispersion
+from serin.domain.analysis.dispersion import Swings, request_swings
 from serin.domain.analysis.evidence import ArmCounts, Numbers
 from serin.domain.analysis.split import Split
 
@@ -49,20 +49,19 @@ class Connections:
         )
 
 
-def learnt(history: Numbers) -> Numbers:
-    """Each rollout's dispersion of requests, from intervals, pods and rollouts."""
-    return np.array(
-        [
-            request_dispersion(
-                [{f"pod-{k}": ArmCounts(n, 0) for k, n in enumerate(row)} for row in history[:, :, rollout]],
-                interval=INTERVAL,
-            )
-            for rollout in range(history.shape[2])
-        ]
-    )
+def learnt(history: Numbers) -> Swings:
+    """Each rollout's dispersions of requests, from intervals, pods and rollouts."""
+    found = [
+        request_swings(
+            [{f"pod-{k}": ArmCounts(n, 0) for k, n in enumerate(row)} for row in history[:, :, rollout]],
+            interval=INTERVAL,
+        )
+        for rollout in range(history.shape[2])
+    ]
+    return Swings(np.array([one.soon for one in found]), np.array([one.later for one in found]))
 
 
-def found_after(found: Numbers, *, weight: float, phi: Numbers) -> Numbers:
+def found_after(found: Numbers, *, weight: float, phi: Swings) -> Numbers:
     """Tested scrapes until the first mismatch of each rollout; infinite without any."""
     split, first = Split.begin(weight=weight, phi=phi), np.full(found.shape[2], np.inf)
     for place, (canary, stable) in enumerate(found):

@@ -8,10 +8,11 @@ import pytest
 from serin.domain.analysis.dispersion import (
     UNKNOWN,
     Block,
+    Swings,
     by_pod,
     dispersion,
     dispersion_of,
-    request_dispersion,
+    request_swings,
 )
 from serin.domain.analysis.evidence import ArmCounts
 from tests.unit.analysis.worlds import binomial
@@ -96,21 +97,37 @@ def by_the_book(run: list[Block], size: int) -> float:
     return chi_square / freedom
 
 
-def requests_of(*pods: float, together: int = 1, intervals: int = 240) -> list[Block]:
-    """Mean requests of each pod in an interval, which come in groups."""
+def requests_of(*pods: float, together: int = 1, intervals: int = 240, kept: int = 1) -> list[Block]:
+    """Mean requests of each pod in an interval, which come in groups, as many for some intervals on end."""
     dice = np.random.default_rng(2)
-    return [
+    drawn = [
         {f"pod-{k}": ArmCounts(together * float(dice.poisson(n / together)), 0) for k, n in enumerate(pods)}
-        for _ in range(intervals)
+        for _ in range(0, intervals, kept)
     ]
+    return [block for block in drawn for _ in range(kept)]
 
 
 def test_unequal_pods_with_requests_one_by_one_are_no_noise() -> None:
-    assert request_dispersion(requests_of(100, 300, 20), interval=15) == 2
+    assert request_swings(requests_of(100, 300, 20), interval=15) == Swings(UNKNOWN, UNKNOWN)
 
 
 def test_requests_in_groups_are_seen() -> None:
-    assert 7 < request_dispersion(requests_of(100, 300, 200, together=10), interval=15) < 16
+    found = request_swings(requests_of(100, 300, 200, together=10), interval=15)
+
+    assert 7 < found.soon < 12
+    assert 7 < found.later < 16
+
+
+def test_three_scrapes_swing_less_than_five_minutes() -> None:
+    found = request_swings(requests_of(100, 300, 200, together=10, kept=4, intervals=2400), interval=15)
+
+    assert 20 < found.soon < 30 < found.later < 50
+
+
+def test_what_goes_on_for_minutes_counts_from_the_first_scrape_on() -> None:
+    found = request_swings(requests_of(100, 300, 200, together=10, kept=20), interval=15)
+
+    assert found.soon == found.later > 200
 
 
 def test_a_pod_that_came_late_is_held_to_its_own_time() -> None:
@@ -118,9 +135,13 @@ def test_a_pod_that_came_late_is_held_to_its_own_time() -> None:
         {pod: counts for pod, counts in block.items() if pod != "pod-2"} for block in requests_of(90, 90, 90)
     ]
 
-    assert request_dispersion(early[:100] + requests_of(90, 90, 90)[100:], interval=15) == 2
+    found = request_swings(early[:100] + requests_of(90, 90, 90)[100:], interval=15)
+
+    assert found == Swings(UNKNOWN, UNKNOWN)
 
 
 def test_parts_of_requests_need_two_pods_and_ten_minutes() -> None:
-    assert request_dispersion(requests_of(300, together=10), interval=15) == UNKNOWN
-    assert request_dispersion(requests_of(100, 100, together=10, intervals=39), interval=15) == UNKNOWN
+    unknown = Swings(UNKNOWN, UNKNOWN)
+
+    assert request_swings(requests_of(300, together=10), interval=15) == unknown
+    assert request_swings(requests_of(100, 100, together=10, intervals=39), interval=15) == unknown

@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from math import isclose
 
 from serin.domain.analysis.counters import Arm
-from serin.domain.analysis.dispersion import LONGEST_HISTORY, cut_dispersion, dispersion, request_dispersion
+from serin.domain.analysis.dispersion import (
+    LONGEST_HISTORY,
+    Swings,
+    cut_dispersion,
+    dispersion,
+    request_swings,
+)
 from serin.domain.analysis.distribution import Account, open_ledger
 from serin.domain.analysis.evidence import NOTHING, ArmCounts, Interval, expected_share
 from serin.domain.analysis.incident import Recent, is_shared
@@ -84,10 +90,10 @@ class Comparison:
         """Whether requests to the stable have been counted at all."""
         return Arm.STABLE in self.served
 
-    def request_dispersion(self) -> float:
+    def request_swings(self) -> Swings:
         """What the history says of how requests spread over pods."""
         served = [{pod: ArmCounts(one.requests) for pod, one in block.items()} for block in self._history]
-        return request_dispersion(served, interval=self._interval)
+        return request_swings(served, interval=self._interval)
 
     def see(self, seen: Seen, *, start: float) -> None:
         """After any interval, before it is learnt or compared."""

@@ -70,9 +70,9 @@ class Harm:
     log_value: Amount
 
     @classmethod
-    def begin(cls, components: int) -> Self:
-        """Nothing seen: evidence 1."""
-        return cls(np.full(components, log(AT_ONCE / components)), 1 - AT_ONCE, 0, 0.0, 0.0)
+    def begin(cls, components: int, *, at_once: float = AT_ONCE) -> Self:
+        """Nothing seen: evidence 1; the rest of the prior weight is shared by the minutes."""
+        return cls(np.full(components, log(at_once / components)), 1 - at_once, 0, 0.0, 0.0)
 
     def advanced(self, factors: Numbers, *, elapsed: float) -> "Harm":
         """After one more interval.
@@ -82,10 +82,10 @@ class Harm:
             elapsed: Seconds from the first counted interval's start to this one's start, counted or not.
         """
         due = min(int(elapsed / ONSET_SECONDS + 1e-9), HORIZON_ONSETS)
-        logs = self.logs
+        logs, left = self.logs, self.left
         if due > self.onsets:
-            logs = np.logaddexp(logs, log((due - self.onsets) * ONSET_SHARE / logs.shape[-1]))
-        left = (HORIZON_ONSETS - due) * ONSET_SHARE
+            left *= (HORIZON_ONSETS - due) / (HORIZON_ONSETS - self.onsets)
+            logs = np.logaddexp(logs, log((self.left - left) / logs.shape[-1]))
         moved = logs + factors
         mixture = log_sum(moved, left)
         growth = at_most(mixture - self.log_mixture, GROWTH_CAP)

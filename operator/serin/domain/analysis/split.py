@@ -3,10 +3,13 @@
 A router that is stuck at another weight gives perfect evidence about the wrong thing, so what it sends is
 tested by itself. Two one-sided e-processes, one for too much and one for too little, each hedged over size
 and onset as harm is (`process`), averaged. Real proxies balance connections and not requests: hence a
-tolerance around the weight, and a dispersion learnt on the stable pods (`dispersion.request_dispersion`).
+tolerance around the weight, and dispersions learnt on the stable pods (`dispersion.Swings`).
 
 w: the confirmed weight as a share; w+ and w-: the most and the least that passes for it; q: what the share
 could be instead. A likelihood ratio of q to w+ has mean at most 1 at any share up to w+, as it rises with it.
+By Jensen's inequality so has any root of it: an interval's may be divided by any phi of at least 1 that was
+fixed before, its own too. That is proof for independent requests. For connections it is a second-order
+correction: evidence of a stretch is held to how much counts swing in a stretch as long.
 """
 
 from dataclasses import dataclass, replace
@@ -15,6 +18,7 @@ from typing import Final, Self
 
 import numpy as np
 
+from serin.domain.analysis.dispersion import SOON, Swings
 from serin.domain.analysis.evidence import Amount, Numbers, wide
 from serin.domain.analysis.process import Harm, log_sum
 
@@ -26,6 +30,8 @@ RECENT: Final = 3
 """Scrapes that show a mismatch to be over, and that no safety is believed without."""
 NEARLY_BLIND: Final = 20.0
 """Dispersion above which a wrong weight takes longer to see than a step lasts."""
+AT_ONCE: Final = 0.75
+"""Prior weight of a share that is wrong from the first tested interval: a router that is stuck always was."""
 _ODDS: Final = np.geomspace(1.1, 1000.0, 24)
 
 
@@ -35,7 +41,7 @@ class Split:
 
     Attributes:
         least, most: The shares of requests that pass for the weight.
-        phi: Dispersion of requests.
+        phi: Dispersion of requests, in the first tested intervals and later.
         canary, stable: What one request to either adds to each alternative, too much first, too little then.
         sides: Tests of both kinds; a share that cannot be exceeded, or undercut, has none.
         waited: Intervals since the weight was confirmed.
@@ -46,7 +52,7 @@ class Split:
 
     least: float
     most: float
-    phi: Amount
+    phi: Swings
     canary: Numbers
     stable: Numbers
     sides: Harm
@@ -56,7 +62,7 @@ class Split:
     mismatch: Amount = False
 
     @classmethod
-    def begin(cls, *, weight: float, phi: Amount) -> Self:
+    def begin(cls, *, weight: float, phi: Swings) -> Self:
         """When a weight, given as a share, has been confirmed."""
         if not 0 <= weight <= 1:
             raise ValueError(f"need a weight between 0 and 1, got {weight}")
@@ -70,7 +76,7 @@ class Split:
             phi=phi,
             canary=np.log(times) - np.log1p(rise),
             stable=-np.log1p(rise),
-            sides=Harm.begin(len(_ODDS)),
+            sides=Harm.begin(len(_ODDS), at_once=AT_ONCE),
         )
 
     def advanced(self, canary: Amount, stable: Amount, *, elapsed: float) -> "Split":
@@ -86,7 +92,8 @@ class Split:
         began = self.began if self.recent else elapsed
         recent = (*self.recent, (canary, canary + stable))[-RECENT:]
         per_side = wide(wide(canary)) * self.canary + wide(wide(stable)) * self.stable
-        sides = self.sides.advanced(per_side / wide(wide(self.phi)), elapsed=elapsed - began)
+        phi = self.phi.soon if self.waited < SETTLING + SOON else self.phi.later
+        sides = self.sides.advanced(per_side / wide(wide(phi)), elapsed=elapsed - began)
         found = self.mismatch | (_average(sides) >= -log(FALSE_ALARM_RATE))
         over = found & self._passes(recent)
         return replace(
@@ -111,7 +118,7 @@ class Split:
     @property
     def blind(self) -> Amount:
         """Whether requests come in so few connections that a wrong weight hardly shows."""
-        return self.phi > NEARLY_BLIND
+        return self.phi.later > NEARLY_BLIND
 
     @property
     def share(self) -> float | None:

@@ -11,6 +11,7 @@ from math import ceil, inf, log
 
 from serin.domain.analysis.comparison import Comparison, Seen
 from serin.domain.analysis.counters import Arm, Series
+from serin.domain.analysis.dispersion import Swings
 from serin.domain.analysis.grown import Grown, of_pods, whole
 from serin.domain.analysis.judge import Hold, assess, blind
 from serin.domain.analysis.pods import Pods, Warmth
@@ -45,7 +46,7 @@ class Trial:
         )
         self._split: Split | None = None
         self._tested: StepWindow | None = None
-        self._request_phi: float | None = None
+        self._request_phi: Swings | None = None
         self._harmed: Harmed | None = None
         self._tried: dict[str, Harmed] = {}
         self._counted: float | None = None
@@ -215,7 +216,7 @@ class Trial:
         """Whether requests go where they should: all of them, whether their pod is warm or not."""
         first = next((one for one in self._comparisons if one.knows_requests), self._comparisons[0])
         if self._request_phi is None:
-            self._request_phi = first.request_dispersion()
+            self._request_phi = first.request_swings()
         if self._tested != window:
             self._tested, self._split = window, None
             if window.weight is not None:

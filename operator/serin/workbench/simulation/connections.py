@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from serin.domain.analysis.dispersion import request_dispersion
+from serin.domain.analysis.dispersion import Swings, request_swings
 from serin.domain.analysis.evidence import ArmCounts
 from serin.domain.analysis.split import SETTLING, Split
 from serin.workbench.simulation.estimates import Floats
@@ -97,14 +97,15 @@ def named_after(connections: Connections, stages: Sequence[Stage], *, truth: flo
     return found
 
 
-def _phi(history: list[Floats]) -> Floats:
+def _phi(history: list[Floats]) -> Swings:
     """Of each rollout, from its stable pods."""
     runs = len(history[0])
     blocks = (
         [{f"{pod}": ArmCounts(float(n)) for pod, n in enumerate(seen[run, 1:])} for seen in history]
         for run in range(runs)
     )
-    return np.array([request_dispersion(block, interval=INTERVAL) for block in blocks])
+    found = [request_swings(block, interval=INTERVAL) for block in blocks]
+    return Swings(np.array([one.soon for one in found]), np.array([one.later for one in found]))
 
 
 def _seconds_held(holders: Holders, seconds: Floats) -> Floats:
