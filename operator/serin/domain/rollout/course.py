@@ -187,9 +187,7 @@ def baking(world: World, course: Course) -> Course:
 def bake_cut_short(world: World, course: Course) -> Course:
     """A new spec arrives in the bake: the revision before is given up as soon as it has drained."""
     previous = course.attempt.previous and course.attempt.previous.model_copy(update={"until": world.now})
-    return replace(
-        course, rollout=course.attempt.model_copy(update={"previous": previous, "paused_seconds": 0})
-    )
+    return replace(course, rollout=course.attempt.model_copy(update={"previous": previous}))
 
 
 def rolling_back(world: World, course: Course, reason: Reason, message: str) -> Course:

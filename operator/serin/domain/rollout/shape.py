@@ -6,6 +6,7 @@ Keeps I1, I2 and I4: a weight is asked for only where pods are ready for it, and
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from serin.domain.names import RevisionHash
 from serin.domain.rollout.course import Course
@@ -246,6 +247,10 @@ def _standing_in(world: World, canary: RevisionHash) -> RevisionHash | None:
     return max(sorted(ready), key=lambda revision: ready[revision], default=None)
 
 
+NAMING: Final = frozenset({State.PREPARING, State.PROMOTING})
+"""States whose route names at 0 those that drain: a proxy must not drop a cluster that still answers (I3)."""
+
+
 def _with_draining(world: World, rollout: Rollout, made: Shape) -> Shape:
     """The same, with revisions of earlier attempts kept as they are while they drain, at weight 0."""
     earlier = {hash_of(world.intent, entry.revision) for entry in rollout.draining} - set(made.sizes)
@@ -253,7 +258,11 @@ def _with_draining(world: World, rollout: Rollout, made: Shape) -> Shape:
         return made
     sizes = {**made.sizes, **{revision: world.desired(revision) for revision in earlier}}
     weights = made.weights
-    if weights is not None and rollout.state is State.PREPARING:
+    if rollout.state is State.PROMOTING and world.observed.route is not None:
+        # Past a dead stable revision the promotion is the first write that takes their weight from them.
+        named = world.observed.route.weights
+        earlier = {one for one in earlier if revision_name(world.intent, one) in named}
+    if weights is not None and rollout.state in NAMING:
         weights = {**weights, **dict.fromkeys(sorted(earlier), 0)}
     return Shape(sizes=sizes, weights=weights, root=made.root)
 

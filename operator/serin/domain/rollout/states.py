@@ -214,15 +214,11 @@ def baking(world: World, course: Course, rollout: Rollout) -> Turn:
     if previous is None:
         return Turn(to.finished(world, course, Reason.PROMOTED))
     before, released = hash_of(world.intent, previous.revision), drained(world, rollout)
-    over = max(
-        previous.until + to.held(rollout, world.now),
-        rollout.since + world.intent.traffic.drain + UNREPORTED,
-    )
     superseded = world.wanted != canary_of(world.intent, rollout)
+    warm = previous.until if superseded else previous.until + to.held(rollout, world.now)
+    over = max(warm, rollout.since + world.intent.traffic.drain + UNREPORTED)
     if rollout.paused_at is not None and not superseded:
         return Turn(course, Hold(Reason.PAUSED, "the bake is paused on request"), released=released)
-    if superseded:
-        over -= to.held(rollout, world.now)
     if world.now < over:
         message = f"{previous.revision} is kept warm until the bake ends"
         return Turn(course, Hold(Reason.BAKING, message, over - world.now), released=released)

@@ -1,0 +1,48 @@
+"""One look at a world that is made for it: what scopes have not, or hardly ever come to."""
+
+from dataclasses import replace
+from typing import Any
+
+from serin.domain.intent import RouterKind
+from serin.domain.names import RevisionHash
+from serin.domain.observed import Observed
+from serin.domain.status import Rollout, State
+from tests.search.looking import Looking, Outcome, Sight
+from tests.search.memory import Memories
+from tests.search.observing import Observing
+from tests.search.scope import NOW, REVISIONS, Asked, Scope, Spec, intent_of
+from tests.search.state import Child, Cluster, Known, Pods, Route
+from tests.search.words import SILENCE, Word
+
+OLD, NEW, LEFT = REVISIONS
+ROUTED = Scope(name="one look", router=RouterKind.GATEWAY_API, disturbances=0)
+BY_PODS = replace(ROUTED, router=RouterKind.REPLICAS, weights=(34, 50))
+SERVED = Cluster((Child(True, Pods(2, 2)), None, None), OLD, Route(((OLD, 100),), "yes"))
+HALF = Cluster(
+    (Child(True, Pods(2, 2)), Child(True, Pods(1, 1)), None), OLD, Route(((OLD, 50), (NEW, 50)), "yes")
+)
+
+
+def attempt(state: State, **more: Any) -> Rollout:
+    """One at the new revision."""
+    usual = {"attempt": f"m-{NEW}.1", "since": NOW, "started_at": NOW, "capacity_floor": 2}
+    return Rollout(**usual | {"state": state, "policy_hash": "policy-200"} | more)
+
+
+def looked(
+    scope: Scope, cluster: Cluster, rollout: Rollout | None, word: Word = SILENCE, confirmed: int = 1
+) -> Outcome:
+    """What a look comes to where the old revision is stable."""
+    memories = Memories()
+    memory = memories.of(OLD, rollout, (), ())
+    wanted = Spec(NEW if rollout else OLD, 2)
+    sight = Sight(wanted, Asked(), memory, cluster, None, Known(True, confirmed))
+    return Looking(scope, memories).when_heard(sight, word)
+
+
+def names(outcome: Outcome, kind: str) -> list[RevisionHash | None]:
+    return [op.name for op in outcome.ops if op.kind == kind]
+
+
+def observed() -> Observed:
+    return Observing(intent_of(ROUTED, Spec(OLD, 2), Asked()), reports=True).of(SERVED, None)
