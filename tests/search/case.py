@@ -4,6 +4,7 @@ Read from the status, the spec and what was seen, and from no function of the st
 is told a second time.
 """
 
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from serin.domain.names import RevisionHash
@@ -56,6 +57,11 @@ class Case:
         since = self.decision.memo.stable_down_since or self.world.memo.stable_down_since
         return since is not None and (age(since) or 0) >= 2 and not self.ready(self.world.stable)
 
+    @property
+    def size(self) -> int:
+        """Pods that serving everything takes."""
+        return max(self.world.intent.replicas, self.before.capacity_floor if self.before else 0)
+
     def ready(self, revision: RevisionHash | None) -> int:
         return self.world.observed.ready_endpoints.get(revision, 0) if revision else 0
 
@@ -90,3 +96,6 @@ class Case:
         """Whether this decision gives the canary that prepared the weight of its step."""
         begins = self.after is not None and self.after.state is State.STEPPING
         return self.same_attempt and self.state is State.PREPARING and begins
+
+
+Rule = Callable[[Case], Iterator[str]]

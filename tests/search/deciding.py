@@ -4,24 +4,26 @@ Each rule looks at one decision, whether or not anything is written for it, and 
 fault. How the state machine comes to it is no business of theirs.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from serin.domain.gates import PROMOTION
 from serin.domain.intent import OnInconclusive
 from serin.domain.names import RevisionHash
 from serin.domain.rollout.world import REJECTING, Decision, World
-from serin.domain.status import GateResult, Rollout, State
-from tests.search.case import Case
+from serin.domain.status import GateResult, State
+from tests.search import going
+from tests.search.case import Case, Rule
 from tests.search.memory import revision_in
 from tests.search.plain import age
-from tests.search.scope import MINIMUM, NOW, STEP_DEADLINE, Scope
+from tests.search.scope import MINIMUM, STEP_DEADLINE, Scope
 from tests.search.state import ALL
 from tests.search.words import Word
 
 if TYPE_CHECKING:
     from tests.search.looking import Sight
 
+RISING: Final = (State.STEPPING, State.PROMOTING)
 ARROWS: Final[dict[State, frozenset[State]]] = {
     State.PREPARING: frozenset({State.PREPARING, State.STEPPING, State.PROMOTING, State.ROLLING_BACK}),
     State.STEPPING: frozenset({State.STEPPING, State.PROMOTING, State.ROLLING_BACK, State.PREPARING}),
@@ -30,9 +32,6 @@ ARROWS: Final[dict[State, frozenset[State]]] = {
     State.ROLLING_BACK: frozenset({State.ROLLING_BACK}),
 }
 """Within one attempt."""
-
-
-Rule = Callable[[Case], Iterator[str]]
 
 
 def faults(scope: Scope, sight: "Sight", word: Word, world: World, decision: Decision) -> tuple[str, ...]:
@@ -45,6 +44,9 @@ def weights_sum_to_100(case: Case) -> Iterator[str]:
     weights = case.decision.weights
     if weights is not None and (sum(weights.values()) != 100 or min(weights.values()) < 0):
         yield f"weights {dict(weights)}"
+    after = case.after
+    if after and after.state in RISING and case.scope.by_pods and weights is not None and len(weights) < 2:
+        yield f"weights {dict(weights)} are told of one of two"
 
 
 def evidence_comes_before_weight(case: Case) -> Iterator[str]:
@@ -106,6 +108,8 @@ def an_attempt_keeps_its_path(case: Case) -> Iterator[str]:
             yield f"from {before.state} to {after.state}"
         if after.step < before.step:
             yield f"back from step {before.step} to {after.step}"
+        if after.step > before.step and after.step >= len(case.world.intent.rollout.steps):
+            yield f"to step {after.step}, which the plan does not have"
         most = 1 if before.state is State.STEPPING else 0
         if after.state is State.STEPPING and after.step > before.step + most and not case.scope.by_pods:
             yield f"from step {before.step} to {after.step}"
@@ -129,23 +133,6 @@ def an_attempt_keeps_its_path(case: Case) -> Iterator[str]:
             yield f"{case.canary} ends without a word in the history"
 
 
-def a_state_begins_now(case: Case) -> Iterator[str]:
-    """Its clocks begin with it: nothing from before counts for it, or is held against it."""
-    before, after = case.before, case.after
-    if after is None or (before and (before.attempt, before.state, before.step) == _place(after)):
-        return
-    if after.since != NOW or (after.state is State.STEPPING and after.step_started_at != NOW):
-        yield f"{after.state} {after.step} begins, and has begun before"
-    if after.confirmed_at is not None:
-        yield f"{after.state} {after.step} begins with its weights in place"
-    if after.state is not State.ROLLING_BACK and (after.paused_at or after.paused_seconds):
-        yield f"{after.state} {after.step} begins with {after.paused_seconds} s of a pause"
-
-
-def _place(rollout: Rollout) -> tuple[str, State, int]:
-    return rollout.attempt, rollout.state, rollout.step
-
-
 def stable_moves_by_promotion_and_return(case: Case) -> Iterator[str]:
     """The pointer moves where a canary is promoted, where a bake is taken back, and at first."""
     was, now = case.world.stable, case.decision.stable
@@ -162,7 +149,8 @@ def stable_moves_by_promotion_and_return(case: Case) -> Iterator[str]:
         if previous is not None and now == previous.revision.removeprefix("m-"):
             return
     size = case.world.intent.replicas
-    if was is None and now == case.canary and case.ready(now) >= size and case.state is State.PREPARING:
+    served = case.ready(now) >= size and (size or case.sight.spec.wanted == now)
+    if was is None and now == case.canary and served and case.state is State.PREPARING:
         return
     yield f"stable moves from {was} to {now} in {case.state}"
 
@@ -289,7 +277,6 @@ RULES: Final[tuple[tuple[str, Rule], ...]] = (
     ("I18", time_and_persons_are_waited_for),
     ("I5", the_router_is_waited_for),
     ("I7", an_attempt_keeps_its_path),
-    ("I18", a_state_begins_now),
     ("I7", stable_moves_by_promotion_and_return),
     ("I9", what_is_rejected_is_tried_once),
     ("I11", strong_words_are_obeyed),
@@ -297,4 +284,5 @@ RULES: Final[tuple[tuple[str, Rule], ...]] = (
     ("I5", gates_agree_before_a_weight),
     ("bake", the_bake_lasts),
     ("I7", who_serves_is_stable_again),
+    *going.RULES,
 )

@@ -35,6 +35,8 @@ a tenth.
 TESTS: Final = "the fast tests"
 FAST_TESTS: Final = (
     "tests/search/test_counterexamples.py",
+    "tests/search/test_looks.py",
+    "tests/search/test_lost.py",
     "tests/unit/rollout",
     "tests/unit/findings",
     "tests/component/test_rollout.py",
@@ -44,6 +46,8 @@ FAST_TESTS: Final = (
     "tests/component/test_corners.py",
     "tests/component/test_foreign_hands.py",
     "tests/component/test_told.py",
+    "tests/component/test_conditions.py",
+    "tests/component/test_shared_incidents.py",
     "tests/component/test_sequences.py",
 )
 

@@ -7,7 +7,7 @@ tell from others.
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from serin.domain.intent import Intent
 from serin.domain.names import EPOCH_ANNOTATION, REJECTED_ANNOTATION, REVISION_LABEL, RevisionHash, child_name
@@ -24,6 +24,9 @@ from tests.search.plain import ticks_until
 from tests.search.scope import NOW, TICK, Asked, Scope, Spec, intent_of
 from tests.search.state import ALL, Cluster, Known, Op, Pods
 from tests.search.words import Word, besides, well, words
+
+FARTHEST: Final = 6
+"""Ticks after which nothing changes by itself any more."""
 
 
 class Sight(NamedTuple):
@@ -82,8 +85,24 @@ class Looking:
         """Every different thing that a look may come to, by what is heard."""
         known = self._outcomes.get(sight)
         if known is None:
-            known = self._outcomes[sight] = tuple(_different(self._all(sight)))
+            known = tuple(self._awake(sight, outcome) for outcome in _different(self._all(sight)))
+            self._outcomes[sight] = known
         return known
+
+    def _awake(self, sight: Sight, outcome: Outcome) -> Outcome:
+        """The same, with a fault where time brings something to do before the operator is to look again."""
+        if outcome.ops or outcome.again or not outcome.word.speaks or not self.scope.reports:
+            return outcome
+        memory, known = outcome.memory, outcome.known
+        for ticks in range(1, min(outcome.wake or FARTHEST, FARTHEST)):
+            older = self.memories.later(memory)
+            memory, known = older, known.later(memory.rollout, older.rollout)
+            later = self.when_heard(sight._replace(memory=memory, known=known), outcome.word)
+            if later.ops:
+                kinds = ", ".join(op.kind for op in later.ops)
+                late = f"liveness: after {ticks} ticks {kinds} would be due, and nobody looks"
+                return outcome._replace(faults=(*outcome.faults, late))
+        return outcome
 
     def _all(self, sight: Sight) -> Iterator[Outcome]:
         """On every word. Those that count for less are said once to each status, spec and age, in one of the
@@ -121,7 +140,7 @@ class Looking:
         return self._intents[key]
 
     def _outcome(self, sight: Sight, word: Word) -> Outcome:
-        world = self._world(sight, word)
+        world = self.world(sight, word)
         decision = advance(world)
         memory = self.memories.of(decision.stable, decision.rollout, decision.rejected, decision.history)
         ops, rendered = self._planned(sight, world, decision, memory)
@@ -170,7 +189,8 @@ class Looking:
             known = self._plans[key] = ops, tuple(_rendered_again(writes))
         return known
 
-    def _world(self, sight: Sight, word: Word) -> World:
+    def world(self, sight: Sight, word: Word) -> World:
+        """All that the state machine is told."""
         if self._silent is None or self._silent[0] is not sight:
             self._silent = sight, self._without_word(sight)
         world = self._silent[1]

@@ -78,9 +78,23 @@ QUICK: Final = (
     of(BY_PODS, "lost and aborted", 1, frozenset({"none", "abort"})),
 )
 """What the default suite searches."""
+CRASHING: Final = of(BY_PODS, "crashes on both sides", 2, frozenset({"sick"}), revisions=PAIR)
+EMPTY: Final = (
+    *(
+        of(scope, "no pods", 1, frozenset({"spec", "size"}), revisions=PAIR, replicas=0)
+        for scope in (BY_PODS, ROUTED)
+    ),
+    of(BY_PODS, "nothing at all", 1, frozenset({"spec"}), beginning=True, revisions=PAIR, replicas=0),
+)
+HARDLY: Final = of(ROUTED, "one percent", 0, weights=(1, 50), revisions=PAIR)
+HELD: Final = of(BY_PODS, "paused and lost", 3, frozenset({"pause", "none"}), revisions=PAIR)
 KILLING: Final = (
     *QUICK,
     REFUSED,
+    HARDLY,
+    CRASHING,
+    EMPTY[-1],
+    EMPTY[0],
     *(scope for scope in _special(BY_PODS) if not scope.gated and not scope.guarded),
     of(ROUTED, "from nothing", 1, frozenset({"none", "lost", "spec"}), beginning=True, revisions=PAIR),
     _gated(BY_PODS, "gates", 0),
@@ -94,6 +108,10 @@ SURVIVED: Final = (
     of(ROUTED, "lost", 1, frozenset({"none"}), revisions=PAIR),
     of(ROUTED, "another spec", 1, frozenset({"spec"})),
     of(ROUTED, "words", 1, frozenset({"promote", "pause", "abort"}), revisions=PAIR),
+    *_twice(BY_PODS),
+    HELD,
+    of(BY_PODS, "whatever may happen", 1, PEOPLE | PODS | PROCESS),
+    of(ROUTED, "lost and superseded", 2, frozenset({"none", "spec"})),
 )
 """What those have to pass that nobody has noticed yet."""
 FULL: Final = (
@@ -105,6 +123,10 @@ FULL: Final = (
     *_special(ROUTED),
     *_special(BY_PODS),
     REFUSED,
+    *EMPTY,
+    HARDLY,
+    HELD,
+    CRASHING,
     *QUICK,
 )
 """What `make search` searches, the largest first."""

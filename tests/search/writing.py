@@ -5,13 +5,13 @@ owner, which no one here is, so that a create finds its own object and becomes a
 """
 
 from collections.abc import Iterator, Mapping
-from math import ceil
 from typing import NamedTuple
 
 from serin.domain.names import RevisionHash
 from serin.domain.rollout.world import HARMFUL
 from serin.domain.status import Rollout
 from serin.domain.status import State as Phase
+from tests.search.going import share
 from tests.search.memory import Memory
 from tests.search.plain import age
 from tests.search.scope import PROGRESS_DEADLINE, REVISIONS, Scope
@@ -103,7 +103,7 @@ def _faults(scope: Scope, before: State, after: State, op: Op, looked: Looked) -
         case "root":
             yield from _root(scope, before, after, op, looked)
         case "pods":
-            yield from _pods(scope, before, after, op)
+            yield from _pods(before, op, looked)
         case "removal":
             yield from _removal(before, op)
 
@@ -132,14 +132,8 @@ def size_of(state: State) -> int:
     return max(state.spec.replicas, rollout.capacity_floor if rollout else 0)
 
 
-def share(state: State, weight: int) -> int:
-    """Pods for a share of the traffic."""
-    size = size_of(state)
-    return min(size, max(1, ceil(size * weight / 100))) if weight else 0
-
-
-def _ready(state: State, revision: RevisionHash, looked: Looked) -> int:
-    if looked.ready is None:
+def _ready(state: State, revision: RevisionHash | None, looked: Looked) -> int:
+    if looked.ready is None or revision is None:
         return 99
     return max(state.cluster.pods(revision).ready, looked.ready.get(revision, 0))
 
@@ -165,6 +159,10 @@ def _route(scope: Scope, before: State, op: Op, looked: Looked) -> Iterator[str]
     if moved and op.guard == "Same":
         yield "I12: weights move behind no version"
     losing = [revision for revision, weight in known.items() if weights.get(revision, 0) < weight]
+    for revision in losing:
+        child = before.cluster.children[REVISIONS.index(revision)]
+        if revision not in weights and child is not None and child.service:
+            yield f"I3: {revision} is dropped from the route while requests are on their way to it"
     for revision, weight in weights.items():
         if weight <= known.get(revision, 0) or not size_of(before):
             continue
@@ -174,7 +172,7 @@ def _route(scope: Scope, before: State, op: Op, looked: Looked) -> Iterator[str]
         # A route that was lost is made again for whoever is ready, one pod at least: nobody is served any
         # better for as long as it is missing. While an attempt is under way it waits as it would to move.
         few = _away(before, losing, looked) if known else memory.state is Phase.IDLE
-        least = 1 if few or lowered else share(before, weight)
+        least = 1 if few or lowered else share(size_of(before), weight)
         ready = _ready(before, revision, looked)
         if ready < least:
             yield f"I1: {revision} rises to {weight} % with {ready} of {least} pods"
@@ -219,14 +217,15 @@ def _widened(scope: Scope, state: State, rollout: Rollout | None) -> Iterator[st
     yield from _too_many(state, rollout, state.cluster.pods(memory.canary).desired)
 
 
-def _too_many(state: State, rollout: Rollout, pods: int) -> Iterator[str]:
+def _too_many(state: State, rollout: Rollout, pods: int, *, beside: int = 99) -> Iterator[str]:
     weight = rollout.shifts[-1].weight if rollout.shifts else 0
-    most = max(1, weight * size_of(state) // (100 - weight)) if weight < 100 else pods
+    stable = min(size_of(state), max(1, beside))
+    most = max(1, weight * stable // (100 - weight)) if weight < 100 else pods
     if pods > most and rollout.state is Phase.STEPPING:
         yield f"I5: {pods} pods of the canary at {weight} %, {most} are its share"
 
 
-def _pods(scope: Scope, before: State, after: State, op: Op) -> Iterator[str]:
+def _pods(before: State, op: Op, looked: Looked) -> Iterator[str]:
     assert op.name is not None
     assert op.pods is not None
     revision, was, now = op.name, _desired(before, op), op.pods.desired
@@ -238,14 +237,14 @@ def _pods(scope: Scope, before: State, after: State, op: Op) -> Iterator[str]:
         if memory.state not in RISING or revision != memory.canary:
             yield f"I5: pods of {revision} come while users go to every pod in {memory.state}"
         elif memory.rollout is not None:
-            yield from _too_many(before, memory.rollout, now)
+            yield from _too_many(before, memory.rollout, now, beside=_ready(before, memory.stable, looked))
     if now >= was or memory.stable is None:
         return
     if op.guard != "Exact" and now < was and revision in before.exposed:
         yield f"I12: {revision} goes from {was} to {now} pods behind no version"
     if revision in before.exposed:
         weight = dict(route.weights).get(revision, 0) if route else 0
-        least = share(before, weight)
+        least = share(size_of(before), weight)
         if before.cluster.root == revision or (before.cluster.root == ALL and revision == memory.stable):
             least = size_of(before)
         elif before.cluster.root == ALL:
@@ -254,7 +253,7 @@ def _pods(scope: Scope, before: State, after: State, op: Op) -> Iterator[str]:
             least = was
         if now < least:
             yield f"I4: {revision} is served and goes from {was} to {now} pods, {least} needed"
-    elif not now and revision in dict(before.drains):
+    elif revision in dict(before.drains) and (not now or revision != memory.canary):
         yield f"I3: {revision} drains and goes from {was} to {now} pods"
 
 

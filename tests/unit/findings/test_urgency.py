@@ -4,8 +4,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from serin.domain.status import AnalysisStatus, CountsStatus, Rollout, SignalStatus, State, Status
-from serin.domain.urgency import Urgency, urgency
+from serin.domain.status import (
+    AnalysisStatus,
+    CountsStatus,
+    RevisionStatus,
+    Rollout,
+    SignalPin,
+    SignalStatus,
+    State,
+    Status,
+)
+from serin.domain.urgency import Urgency, course_changed, urgency
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 SIGNAL = SignalStatus(
@@ -35,6 +44,29 @@ def status(signal: SignalStatus) -> Status:
 )
 def test_time_of_the_numbers_goes_along_with_them(changes: dict[str, object], needed: Urgency) -> None:
     assert urgency(status(SIGNAL), status(SIGNAL.model_copy(update=changes))) is needed
+
+
+@pytest.mark.parametrize("field", ["weight", "revision"])
+@pytest.mark.parametrize("whose", ["canary", "stable"])
+def test_who_has_which_share_is_told_at_once(whose: str, field: str) -> None:
+    one, other = (
+        RevisionStatus(revision=f"fraud-{weight}", weight=weight, replicas=1, ready_replicas=1)
+        for weight in (40, 60)
+    )
+    changed = one.model_copy(update={field: getattr(other, field)})
+
+    assert urgency(Status(**{whose: one}), Status(**{whose: changed})) is Urgency.TRANSITION
+    assert urgency(Status(**{whose: one}), Status(**{whose: one})) is Urgency.NONE
+
+
+def test_what_the_judge_learnt_goes_along_with_other_writes() -> None:
+    """It is told when the comparison begins, and a restart that has lost it learns it again."""
+    pin = SignalPin(name="errors", phi="1.5", usual="0.01")
+    before = Status(rollout=ATTEMPT)
+    after = Status(rollout=ATTEMPT.model_copy(update={"pins": [pin], "confirmed_at": NOON}))
+
+    assert urgency(before, after) is Urgency.NONE
+    assert not course_changed(before, after)
 
 
 ATTEMPT = Rollout(attempt="fraud-1.1", state=State.PREPARING, since=NOON, started_at=NOON)

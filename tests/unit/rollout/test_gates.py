@@ -7,7 +7,7 @@ import pytest
 
 from serin.domain.analysis.verdict import Assessment, Verdict
 from serin.domain.intent import OnInconclusive, Step
-from serin.domain.rollout.gates import STEP_GATES, WORD_GATES, StepView, first_hold
+from serin.domain.rollout.gates import STEP_GATES, WORD_GATES, StepView, first_hold, too_early
 from serin.domain.rollout.world import Reason
 
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
@@ -101,3 +101,11 @@ def test_a_persons_promote_waits_for_router_and_pause_alone() -> None:
 def test_every_gate_stands_alone(gate: object) -> None:
     assert callable(gate)
     assert gate(replace(OPEN, step=replace(OPEN.step, waits=False))) is None
+
+
+def test_time_does_not_count_before_the_weight_is_in_place() -> None:
+    """Whatever stands before this gate."""
+    hold = too_early(replace(OPEN, confirmed_since=None))
+
+    assert hold is not None
+    assert hold.look_again == OPEN.step.minimum
