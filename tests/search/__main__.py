@@ -50,7 +50,8 @@ def _search(asked: argparse.Namespace) -> int:
     scopes = QUICK if asked.quick else KILLING if asked.small else UNLICENSED if asked.leaders else FULL
     chosen = [one for one in scopes if not asked.scope or any(part in one.name for part in asked.scope)]
     start, totals = monotonic(), Counter[str]()
-    with get_context("fork").Pool(asked.processes, maxtasksperchild=1) as pool:
+    # The same processes for all: to fork while another thread prints may leave the new one locked for ever.
+    with get_context("fork").Pool(asked.processes) as pool:
         search = partial(_searched, most=asked.most, seconds=asked.seconds)
         for found in pool.imap_unordered(search, chosen, chunksize=1):
             print(summary(found), flush=True)
