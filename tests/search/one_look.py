@@ -30,13 +30,19 @@ def attempt(state: State, **more: Any) -> Rollout:
 
 
 def looked(
-    scope: Scope, cluster: Cluster, rollout: Rollout | None, word: Word = SILENCE, confirmed: int = 1
+    scope: Scope,
+    cluster: Cluster,
+    rollout: Rollout | None,
+    word: Word = SILENCE,
+    confirmed: int = 1,
+    *,
+    wanted: RevisionHash = NEW,
 ) -> Outcome:
     """What a look comes to where the old revision is stable."""
     memories = Memories()
     memory = memories.of(OLD, rollout, (), ())
-    wanted = Spec(NEW if rollout else OLD, 2)
-    sight = Sight(wanted, Asked(), memory, cluster, None, Known(True, confirmed))
+    spec = Spec(wanted if rollout else OLD, 2)
+    sight = Sight(spec, Asked(), memory, cluster, None, Known(True, confirmed))
     return Looking(scope, memories).when_heard(sight, word)
 
 

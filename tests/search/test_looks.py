@@ -167,7 +167,8 @@ def test_a_drain_waits_for_the_root_service_too() -> None:
 def test_a_canary_without_its_service_stays_named_and_gets_it_back() -> None:
     """Its last requests may be under way (I3)."""
     taken = HALF.with_child(NEW, Child(False, Pods(1, 1)))
-    back = looked(ROUTED, taken, attempt(State.ROLLING_BACK, shifts=[Shift(step=0, weight=50, at=NOW)]))
+    rollout = attempt(State.ROLLING_BACK, shifts=[Shift(step=0, weight=50, at=NOW)])
+    back = looked(ROUTED, taken, rollout, wanted=OLD)
 
     assert [op.weights for op in back.ops if op.kind == "route"] == [((OLD, 100), (NEW, 0))]
 
