@@ -150,7 +150,7 @@ class Traffic:
         connections: Kept open; more are opened, for one request each, while all are busy.
         max_age_seconds: A connection is given up between half and one and a half of this. Where pods leave
             without a proxy in between it must be shorter than their preStop sleep, as for any real client.
-        timeout_seconds: Of a whole request. A machine that stands still for a while must not look like a loss.
+        timeout_seconds: Of a whole request. A machine that stands still for a while is no loss.
         host: The Host header.
         body: What is asked, as JSON.
         revision_of: Tells which revision answered.
