@@ -32,7 +32,6 @@ BEHAVIOURS: Final[dict[Wish, dict[str, Any]]] = {
     Wish.CRASHING: {"crash_after_seconds": 4},
 }
 PAUSED_SECONDS: Final = (5.0, 40.0)
-TIMEOUT_SECONDS: Final = 30.0
 RETRY_SECONDS: Final = 0.5
 REJECTED_FOR: Final[dict[str, frozenset[str]]] = {
     "good": frozenset({"LostEndpoints", "CrashLoop"}),
@@ -59,7 +58,6 @@ class Member:
             per_second=per_second,
             host=self.model.host,
             connections=4,
-            timeout_seconds=TIMEOUT_SECONDS,
         )
 
     async def born(self) -> None:
