@@ -120,15 +120,16 @@ class AuditLog:
         self._path, self._api = path, api
 
     async def position(self) -> int:
-        """The end of the log, once it holds everything that was answered before the call."""
+        """The end of the last whole line, once the log holds everything that was answered before the call."""
+        end = 0
         # The server writes an answer's line just after the answer: two round trips give it time to overtake.
         for _ in range(2):
             mark = f"/version?mark={uuid.uuid4()}"
             start = self._path.stat().st_size
             await self._api.request("GET", mark)
-            look = partial(self._holds, mark, start)
-            await until(look, what=f"the line of {mark} in {self._path}")
-        return self._path.stat().st_size
+            look = partial(self._end_with, mark, start)
+            end = await until(look, what=f"the line of {mark} in {self._path}")
+        return end
 
     async def requests(self, since: int = 0, *, user: str = "") -> Requests:
         """Everything answered after a position and before the call, our own marks left out.
@@ -159,10 +160,12 @@ class AuditLog:
                 if word.encode() in line:
                     yield line
 
-    async def _holds(self, mark: str, start: int) -> bool:
+    async def _end_with(self, mark: str, start: int) -> int:
+        """The end of the last whole line, where the mark's is one of those after a position; else 0."""
         with self._path.open("rb") as log:
             log.seek(start)
-            return mark.encode() in log.read()
+            whole = log.read().rpartition(b"\n")[0]
+        return start + len(whole) + 1 if mark.encode() in whole else 0
 
 
 def _request(line: dict[str, Any]) -> Request | None:
