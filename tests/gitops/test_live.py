@@ -1,7 +1,6 @@
 """GitOps tools and the operator on the real control plane: nobody waits in vain, and nobody fights."""
 
 import asyncio
-from time import monotonic
 from typing import Any, Final
 
 from tests.cluster.api import Patch
@@ -25,8 +24,6 @@ TRACKED: Final = {"kustomize.toolkit.fluxcd.io/name": "models", "app.kubernetes.
 NOT_COMPARED: Final = ("managedFields", "resourceVersion", "generation")
 STATUS: Final = "modeldeployments/status"
 """Counts of pods may follow seconds later; nothing else may."""
-COUNTS_EVERY: Final = 10.0
-"""Seconds from one status with other counts to the next, at least."""
 
 
 @story
@@ -150,15 +147,14 @@ async def test_git_and_an_autoscaler_share_an_object_without_a_fight(ground: Gro
 
 async def undisturbed(ground: Ground, one: Model, git: Object) -> None:
     """Everybody says again what they have said, ten times, and nothing comes of it."""
-    before, began = await one.get(), monotonic()
+    before = await one.get()
     assert await drift(ground, one, git) == {}
     async with writes_of(ground.cluster, one) as writes:
         for _ in range(10):
             await applied(ground, one, git)
             await scale(ground, one, 2)
     after = await one.get()
-    assert set(writes.work) <= {STATUS}, writes.work
-    assert len(writes.work) <= 1 + (monotonic() - began) / COUNTS_EVERY, writes.work
+    assert writes.work in ([], [STATUS]), writes.work
     assert compared(after) == compared(before)
     assert after["metadata"]["generation"] == before["metadata"]["generation"]
     assert after["spec"]["replicas"] == 2
