@@ -6,9 +6,11 @@ from typing import Any
 from serin.domain.intent import RouterKind
 from serin.domain.names import RevisionHash
 from serin.domain.observed import Observed
+from serin.domain.rollout.machine import advance
+from serin.domain.rollout.world import Decision
 from serin.domain.status import Rollout, State
 from tests.search.looking import Looking, Outcome, Sight
-from tests.search.memory import Memories
+from tests.search.memory import Memories, status_of
 from tests.search.observing import Observing
 from tests.search.scope import NOW, REVISIONS, Asked, Scope, Spec, intent_of
 from tests.search.state import Child, Cluster, Known, Pods, Route
@@ -17,6 +19,7 @@ from tests.search.words import SILENCE, Word
 OLD, NEW, LEFT = REVISIONS
 ROUTED = Scope(name="one look", router=RouterKind.GATEWAY_API, disturbances=0)
 BY_PODS = replace(ROUTED, router=RouterKind.REPLICAS, weights=(34, 50))
+WANTED, UNASKED = Spec(NEW, 2), Asked()
 SERVED = Cluster((Child(True, Pods(2, 2)), None, None), OLD, Route(((OLD, 100),), "yes"))
 HALF = Cluster(
     (Child(True, Pods(2, 2)), Child(True, Pods(1, 1)), None), OLD, Route(((OLD, 50), (NEW, 50)), "yes")
@@ -37,13 +40,37 @@ def looked(
     confirmed: int = 1,
     *,
     wanted: RevisionHash = NEW,
+    down: int | None = None,
 ) -> Outcome:
     """What a look comes to where the old revision is stable."""
     memories = Memories()
     memory = memories.of(OLD, rollout, (), ())
     spec = Spec(wanted if rollout else OLD, 2)
-    sight = Sight(spec, Asked(), memory, cluster, None, Known(True, confirmed))
+    sight = Sight(spec, Asked(), memory, cluster, None, Known(True, confirmed, down))
     return Looking(scope, memories).when_heard(sight, word)
+
+
+def read_anew(spec: Spec, cluster: Cluster) -> Outcome:
+    """What the first look of a process comes to where the status was lost."""
+    memories = Memories()
+    sight = Sight(spec, Asked(), memories.nothing, cluster, None, Known())
+    return Looking(ROUTED, memories).when_heard(sight, SILENCE)
+
+
+def decided(
+    scope: Scope,
+    cluster: Cluster,
+    rollout: Rollout,
+    *,
+    spec: Spec = WANTED,
+    asked: Asked = UNASKED,
+    stable: RevisionHash = OLD,
+) -> Decision:
+    """What is decided on an attempt in all its detail, with its weights in place for a tick."""
+    memories = Memories()
+    sight = Sight(spec, asked, memories.nothing, cluster, None, Known(True, 1))
+    world = Looking(scope, memories).world(sight, SILENCE)
+    return advance(replace(world, status=status_of(stable, rollout, (), ())))
 
 
 def names(outcome: Outcome, kind: str) -> list[RevisionHash | None]:

@@ -1,15 +1,15 @@
 """What the search has found, each as the one look at which it went wrong."""
 
+from dataclasses import replace
+
 from serin.domain.intent import RouterKind
 from serin.domain.names import RevisionHash
-from serin.domain.status import Rollout, Shift, State
-from tests.search.looking import Looking, Outcome, Sight
-from tests.search.memory import Memories
-from tests.search.scope import NOW, REVISIONS, Asked, Scope, Spec
-from tests.search.state import Child, Cluster, Known, Pods, Route
-from tests.search.words import SILENCE
-
-OLD, NEW, LEFT = REVISIONS
+from serin.domain.status import Shift, State
+from tests.search import one_look
+from tests.search.looking import Outcome
+from tests.search.one_look import LEFT, NEW, OLD, ROUTED, attempt, names, read_anew
+from tests.search.scope import NOW, Spec
+from tests.search.state import Child, Cluster, Pods, Route
 
 
 def looked(
@@ -31,30 +31,17 @@ def looked(
     """What a look comes to in the middle of a rollout from the old revision to the new one; `left` are the
     pods of an attempt before.
     """
-    scope = Scope(name="one look", router=router, disturbances=0, weights=(34, 50), gated=gated)
-    memories = Memories()
-    rollout = Rollout(
-        attempt=f"m-{NEW}.1",
-        state=state,
-        step=step,
-        since=NOW,
-        started_at=NOW,
-        capacity_floor=2,
-        policy_hash="policy-200",
-        shifts=[Shift(step=step, weight=given, at=NOW)],
-        reason=reason,
-        losses=losses,
-    )
+    scope = replace(ROUTED, router=router, weights=(34, 50), gated=gated)
+    shifts = [Shift(step=step, weight=given, at=NOW)]
+    rollout = attempt(state, step=step, shifts=shifts, reason=reason, losses=losses)
     route = Route(tuple(weights.items()), "yes") if weights else None
     cluster = Cluster((Child(True, old), Child(True, new), left and Child(True, left)), root, route)
-    memory = memories.of(OLD, rollout, (), ())
-    sight = Sight(Spec(NEW, 2), Asked(), memory, cluster, None, Known(True, 1, down))
-    return Looking(scope, memories).when_heard(sight, SILENCE)
+    return one_look.looked(scope, cluster, rollout, down=down)
 
 
 def roots(outcome: Outcome) -> list[RevisionHash | None]:
     """Whom the root Service is to select."""
-    return [op.name for op in outcome.ops if op.kind == "root"]
+    return names(outcome, "root")
 
 
 def test_a_promoted_canary_gets_the_root_service_when_it_is_whole_again() -> None:
@@ -114,12 +101,10 @@ def test_more_pods_than_a_steps_share_go_before_the_service_takes_them_in() -> N
 
 def test_a_first_route_waits_for_a_pod_where_the_status_was_lost() -> None:
     """The first deployment waits for its pods; read again from the children, it was routed without (I1)."""
-    scope, memories = Scope(name="one look", router=RouterKind.GATEWAY_API, disturbances=0), Memories()
 
     def written(ready: int) -> list[str]:
         cluster = Cluster((Child(True, Pods(2, ready)), None, None), OLD)
-        sight = Sight(Spec(OLD, 2), Asked(), memories.nothing, cluster, None, Known())
-        return [op.kind for op in Looking(scope, memories).when_heard(sight, SILENCE).ops]
+        return [op.kind for op in read_anew(Spec(OLD, 2), cluster).ops]
 
     assert written(0) == ["status"]
     assert written(1) == ["status", "route"]
@@ -159,11 +144,9 @@ def test_pods_for_a_step_taken_up_again_come_when_the_service_is_narrow() -> Non
 
 def test_where_status_and_route_are_lost_the_root_service_tells_who_is_stable() -> None:
     """The newest revision with pods would be the canary, which nobody has judged (I5)."""
-    scope, memories = Scope(name="one look", router=RouterKind.GATEWAY_API, disturbances=0), Memories()
     cluster = Cluster((Child(True, Pods(2, 2)), Child(True, Pods(1, 1)), None), OLD)
-    sight = Sight(Spec(NEW, 2), Asked(), memories.nothing, cluster, None, Known())
 
-    assert Looking(scope, memories).when_heard(sight, SILENCE).memory.stable == OLD
+    assert read_anew(Spec(NEW, 2), cluster).memory.stable == OLD
 
 
 def test_users_left_on_a_canary_of_before_do_not_go_to_a_stable_revision_that_died() -> None:

@@ -11,7 +11,7 @@ from serin.domain.names import RevisionHash
 from serin.domain.rollout.machine import advance
 from serin.domain.status import Draining, Previous, Rollout, Shift, SignalPin, State
 from tests.search.looking import Looking, Sight
-from tests.search.memory import Memories, status_of
+from tests.search.memory import Memories
 from tests.search.one_look import (
     BY_PODS,
     HALF,
@@ -21,6 +21,7 @@ from tests.search.one_look import (
     ROUTED,
     SERVED,
     attempt,
+    decided,
     looked,
     names,
 )
@@ -94,10 +95,7 @@ def began(state: State, asked: Asked, rollout: Rollout) -> Rollout:
         cluster = Cluster((pods, pods, pods), NEW, Route(((OLD, 0), (NEW, 100)), "yes"))
     else:
         cluster = Cluster((pods, pods, pods), OLD, SERVED.route)
-    memories = Memories()
-    sight = Sight(Spec(NEW, 2), asked, memories.nothing, cluster, None, Known(True, 1))
-    world = Looking(ROUTED, memories).world(sight, SILENCE)
-    after = advance(replace(world, status=status_of(OLD, rollout, (), ()))).rollout
+    after = decided(ROUTED, cluster, rollout, asked=asked).rollout
     assert after is not None
     assert after.state is state
     return after
@@ -147,13 +145,11 @@ def test_a_pause_takes_nothing_from_the_drain_of_a_bake_that_is_cut_short(lasted
         shifts=[Shift(step=0, weight=100, at=began)],
     )
     both = Cluster((Child(True, Pods(2, 2)), Child(True, Pods(2, 2)), None), NEW)
-    memories = Memories()
-    nothing = Sight(Spec(LEFT, 2), Asked(pause=baking.attempt), memories.nothing, both, None, Known(True, 1))
-    world = Looking(BY_PODS, memories).world(nothing, SILENCE)
+    paused = Asked(pause=baking.attempt)
 
-    sizes = advance(replace(world, status=status_of(NEW, baking, (), ()))).sizes
+    decision = decided(BY_PODS, both, baking, spec=Spec(LEFT, 2), asked=paused, stable=NEW)
 
-    assert sizes[OLD] == (2 if kept else 0)
+    assert decision.sizes[OLD] == (2 if kept else 0)
 
 
 def test_a_drain_waits_for_the_root_service_too() -> None:
@@ -192,11 +188,8 @@ def test_an_undecided_judge_need_not_repeat_itself() -> None:
 def test_what_the_judge_learnt_is_forgotten_with_its_policy_alone(policy: int) -> None:
     known = SignalPin(name="errors", phi="1.5", usual="0.01")
     pinned = attempt(State.STEPPING, pins=[known], shifts=[Shift(step=0, weight=50, at=NOW)])
-    memories = Memories()
-    sight = Sight(Spec(NEW, 2, policy=policy), Asked(), memories.nothing, HALF, None, Known(True, 1))
-    world = Looking(ROUTED, memories).world(sight, SILENCE)
 
-    rollout = advance(replace(world, status=status_of(OLD, pinned, (), ()))).rollout
+    rollout = decided(ROUTED, HALF, pinned, spec=Spec(NEW, 2, policy=policy)).rollout
 
     assert rollout is not None
     assert rollout.pins == ([] if policy else [known])
