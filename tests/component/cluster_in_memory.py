@@ -118,9 +118,11 @@ class ClusterInMemory:
         self.remove(kind, name, ours=True)
         self._call(f"delete {kind}/{name}", before=False)
 
-    async def exists(self, kind: str, namespace: str, name: str, *, uid: str) -> bool:
+    async def stays(self, kind: str, namespace: str, name: str, *, uid: str) -> bool:
         known = self.objects.get((kind, name))
-        return known is not None and known["metadata"]["uid"] == uid
+        if known is None or "deletionTimestamp" in known["metadata"]:
+            return False
+        return bool(known["metadata"]["uid"] == uid)
 
     # What people do
 

@@ -85,6 +85,60 @@ async def test_a_revision_deleted_from_above_its_pods_is_frozen_as_it_was(
     await story.until(phase("Ready"))
 
 
+@pytest.mark.parametrize("shown", [True, False], ids=["shown", "not shown yet"])
+async def test_nothing_is_given_back_to_a_record_on_its_way_out(shown: bool) -> None:
+    """Its end would take with it what its deletion was to leave."""
+    story = await stepping(OLD, NEW)
+    name = str(story.status["stable"]["revision"])
+    if not shown:
+        story.cluster.frozen.add("ControllerRevision")
+
+    story.cluster.edit("ControllerRevision", name, terminate)
+    orphan(story, name)
+    await story.look()
+
+    for kind in ("Deployment", "Service"):
+        assert owners(story, kind, name) == ([KIND] if shown else [])
+
+    story.cluster.remove("ControllerRevision", name)
+    story.cluster.thaw()
+    await story.look()
+
+    for kind in ("Deployment", "Service"):
+        assert owners(story, kind, name) == ["ControllerRevision"]
+    await story.until(phase("Ready"))
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "Service"])
+async def test_a_record_on_its_way_out_gets_no_new_children(kind: str) -> None:
+    story = await stepping(OLD, NEW)
+    name = str(story.status["stable"]["revision"])
+
+    story.cluster.edit("ControllerRevision", name, terminate)
+    story.cluster.remove(kind, name)
+    await story.look()
+    assert owners(story, kind, name) == [KIND]
+
+    story.cluster.remove("ControllerRevision", name)
+    await story.look()
+    assert owners(story, kind, name) == ["ControllerRevision"]
+
+
+async def test_nothing_is_given_to_a_model_on_its_way_out_though_that_was_not_shown() -> None:
+    """As `kubectl delete modeldeployment --cascade=orphan` leaves all that serves."""
+    story = await stepping(OLD, NEW)
+    story.cluster.frozen.add(KIND)
+
+    story.cluster.edit(KIND, "fraud", terminate)
+    for kind in ("ControllerRevision", "Service", "HTTPRoute"):
+        name = "fraud" if kind != "ControllerRevision" else str(story.status["stable"]["revision"])
+        story.cluster.edit(kind, name, lambda obj: obj["metadata"].pop("ownerReferences"))
+    story.written()
+    await story.look()
+
+    assert story.written() == []
+
+
 async def test_a_revision_deleted_with_its_pods_comes_back_as_it_was() -> None:
     story = await stepping(OLD, NEW)
     stable = str(story.status["stable"]["revision"])
@@ -145,13 +199,28 @@ async def test_a_model_of_the_same_name_gets_children_only_when_it_is_shown() ->
     await story.until(phase("Ready"))
 
 
+def owners(story: Story, kind: str, name: str) -> list[str]:
+    """The kinds of a child's owners."""
+    found = story.cluster.objects[kind, name]["metadata"].get("ownerReferences", [])
+    return [owner["kind"] for owner in found]
+
+
+def terminate(obj: Object) -> None:
+    obj["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+
+
 def orphaned(story: Story, name: str) -> None:
     """Delete a ControllerRevision and leave what it owns."""
+    orphan(story, name)
+    story.cluster.remove("ControllerRevision", name)
+
+
+def orphan(story: Story, name: str) -> None:
+    """Take leave of what a ControllerRevision owns."""
     uid = story.cluster.objects["ControllerRevision", name]["metadata"]["uid"]
     for (kind, child), obj in list(story.cluster.objects.items()):
         if any(owner["uid"] == uid for owner in obj["metadata"].get("ownerReferences") or []):
             story.cluster.edit(kind, child, lambda obj: obj["metadata"].pop("ownerReferences"))
-    story.cluster.remove("ControllerRevision", name)
 
 
 def upgraded(story: Story) -> None:

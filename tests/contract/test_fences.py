@@ -241,9 +241,23 @@ async def test_an_object_is_told_from_another_of_its_name(
     await kube.apply(service(namespace, "other"), fence=CreateOnly())
     uid = ours["metadata"]["uid"]
 
-    assert await kube.exists("Service", namespace, "fraud", uid=uid)
-    assert not await kube.exists("Service", namespace, "other", uid=uid)
-    assert not await kube.exists("Service", namespace, "none", uid=uid)
+    assert await kube.stays("Service", namespace, "fraud", uid=uid)
+    assert not await kube.stays("Service", namespace, "other", uid=uid)
+    assert not await kube.stays("Service", namespace, "none", uid=uid)
+
+
+async def test_what_is_on_its_way_out_does_not_stay(
+    kube: KubeClient, cluster: Cluster, namespace: str
+) -> None:
+    ours = await kube.apply(service(namespace), fence=CreateOnly())
+    held = {"metadata": {"finalizers": ["test.serin.dev/held-up"]}}
+    await cluster.api.patch(SERVICES, "fraud", held, namespace)
+    assert await kube.stays("Service", namespace, "fraud", uid=ours["metadata"]["uid"])
+
+    await cluster.api.delete(SERVICES, "fraud", namespace)
+
+    assert not await kube.stays("Service", namespace, "fraud", uid=ours["metadata"]["uid"])
+    await cluster.api.patch(SERVICES, "fraud", {"metadata": {"finalizers": None}}, namespace)
 
 
 async def test_a_list_of_no_names_is_empty(kube: KubeClient, namespace: str) -> None:

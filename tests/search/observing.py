@@ -141,9 +141,9 @@ def _contents(intent: Intent) -> dict[tuple[str, str], str]:
     assert container_port("http", template(REVISIONS[0])) == container_port("http", template(REVISIONS[1]))
     for revision in REVISIONS:
         made = template(revision)
-        pods = deployment(intent, revision, made, owner_uid="", replicas=1, epoch=None, rejected=None)
+        pods = deployment(intent, revision, made, owner={}, replicas=1, epoch=None, rejected=None)
         found["Deployment", f"m-{revision}"] = content(pods)
-        service = revision_service(intent, revision, made, owner_uid="")
+        service = revision_service(intent, revision, made, owner={})
         found["Service", f"m-{revision}"] = content(service)
     route = GatewayAPIRouter().route(intent, {REVISIONS[0]: 100})
     if route is not None:

@@ -92,7 +92,7 @@ def test_no_template_takes_its_pods_to_another_model(
     pods = render_template(made, builtin().runtime(made.revision.runtime))["metadata"]["labels"]
     assert (pods["serin.dev/model"], pods["serin.dev/revision"]) == ("own", made.revision.hash)
     for service in (
-        revision_service(made, made.revision.hash, {}, owner_uid="u"),
+        revision_service(made, made.revision.hash, {}, owner={"uid": "u"}),
         root_service(made, made.revision.hash, {}),
         root_service(made, None, {}),
     ):
@@ -234,6 +234,6 @@ def test_no_field_of_a_pod_names_another_namespace() -> None:
 def test_a_deployment_is_selected_by_what_no_template_can_say() -> None:
     made = intent()
 
-    body = deployment(made, HASH, {}, owner_uid="r-1", replicas=1, epoch=None, rejected=None)
+    body = deployment(made, HASH, {}, owner={"uid": "r-1"}, replicas=1, epoch=None, rejected=None)
 
     assert body["spec"]["selector"] == {"matchLabels": {"serin.dev/model": "own", "serin.dev/revision": HASH}}

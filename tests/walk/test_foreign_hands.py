@@ -30,6 +30,7 @@ from tests.walk.ground import (
     walk,
 )
 
+HELD_UP: Final = "test.serin.dev/held-up"
 MODEL: Final = "serin.dev/model"
 REVISION: Final = "serin.dev/revision"
 POLICIES: Final = Resource("admissionregistration.k8s.io/v1", "validatingadmissionpolicies", namespaced=False)
@@ -42,8 +43,8 @@ def spec_of(body: Object) -> object:
     return body["spec"]
 
 
-def owners_of(body: Object) -> object:
-    return body["metadata"].get("ownerReferences")
+def owners_of(body: Object) -> list[Object]:
+    return body["metadata"].get("ownerReferences") or []
 
 
 def labels_of(body: Object) -> object:
@@ -134,6 +135,38 @@ async def test_a_stable_revision_whose_record_is_deleted_keeps_its_pods(ground: 
         assert after["data"] == before["data"]
         assert await canary.model.pods(canary.stable) == pods
         await canary.goes_on()
+
+
+@walk
+async def test_a_record_whose_end_is_held_up_takes_no_pods_with_it(ground: Ground) -> None:
+    """Between the garbage collector's leave-taking and the record's end the model owns what it owned."""
+    async with stepping(ground, "held", lawful=False) as canary:
+        pods = await canary.model.pods(canary.stable)
+        before = await canary.child(CONTROLLER_REVISIONS, canary.stable)
+        await canary.edit(CONTROLLER_REVISIONS, canary.stable, {"metadata": {"finalizers": [HELD_UP]}})
+        await ground.api.delete(CONTROLLER_REVISIONS, canary.stable, ground.place, propagation="Orphan")
+        await until_owned_by("ModelDeployment", canary)
+        await canary.edit(CONTROLLER_REVISIONS, canary.stable, {"metadata": {"finalizers": None}})
+
+        await until_owned_by("ControllerRevision", canary)
+        after = await canary.child(CONTROLLER_REVISIONS, canary.stable)
+        assert after["data"] == before["data"]
+        assert after["metadata"]["uid"] != before["metadata"]["uid"]
+        assert await canary.model.pods(canary.stable) == pods
+        await canary.goes_on()
+
+
+async def until_owned_by(kind: str, canary: Canary) -> None:
+    """The stable revision's Deployment and Service have one owner each, of that kind."""
+
+    async def owned() -> bool:
+        for child in (DEPLOYMENTS, SERVICES):
+            owners = owners_of(await canary.child(child, canary.stable))
+            if [owner["kind"] for owner in owners] != [kind]:
+                return False
+        return True
+
+    await until(owned, within=RESTORED_WITHIN, what=f"{canary.stable} owned by a {kind}")
 
 
 @walk

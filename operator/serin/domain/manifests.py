@@ -31,19 +31,25 @@ SERVER: Final = "model"
 FALLBACK_PORT: Final = 8080
 
 
-def owner(kind: str, api_version: str, name: str, uid: str) -> Manifest:
+def _owner(kind: str, api_version: str, name: str, uid: str) -> Manifest:
     """A controlling owner reference that blocks no deletion (I10)."""
     return {"apiVersion": api_version, "kind": kind, "name": name, "uid": uid, "controller": True}
 
 
 def model_owner(intent: Intent) -> Manifest:
     """The ModelDeployment as owner."""
-    return owner(KIND, API_VERSION, intent.key.name, intent.uid)
+    return _owner(KIND, API_VERSION, intent.key.name, intent.uid)
+
+
+def owner_of(manifest: Manifest) -> Manifest | None:
+    """The controlling owner reference that a manifest gives, if it gives any."""
+    references = manifest["metadata"].get("ownerReferences") or ()
+    return next((one for one in references if one.get("controller")), None)
 
 
 def revision_owner(intent: Intent, revision: RevisionHash, uid: str) -> Manifest:
     """A revision's ControllerRevision as owner."""
-    return owner("ControllerRevision", "apps/v1", child_name(intent.key.name, revision), uid)
+    return _owner("ControllerRevision", "apps/v1", child_name(intent.key.name, revision), uid)
 
 
 def labels(intent: Intent, revision: RevisionHash | None = None) -> dict[str, str]:
@@ -72,7 +78,7 @@ def deployment(
     revision: RevisionHash,
     template: Mapping[str, Any],
     *,
-    owner_uid: str,
+    owner: Manifest,
     replicas: int,
     epoch: str | None,
     rejected: str | None,
@@ -82,7 +88,7 @@ def deployment(
     annotations = {EPOCH_ANNOTATION: epoch, REJECTED_ANNOTATION: rejected}
     manifest["metadata"]["labels"] = labels(intent, revision)
     manifest["metadata"]["annotations"] = {name: value for name, value in annotations.items() if value}
-    manifest["metadata"]["ownerReferences"] = [revision_owner(intent, revision, owner_uid)]
+    manifest["metadata"]["ownerReferences"] = [owner]
     manifest["spec"] = {
         "replicas": replicas,
         "revisionHistoryLimit": 0,
@@ -93,12 +99,12 @@ def deployment(
 
 
 def revision_service(
-    intent: Intent, revision: RevisionHash, template: Mapping[str, Any], *, owner_uid: str
+    intent: Intent, revision: RevisionHash, template: Mapping[str, Any], *, owner: Manifest
 ) -> Manifest:
     """A revision's own address; its selector never changes."""
     manifest = _service(intent, child_name(intent.key.name, revision), template)
     manifest["metadata"]["labels"] = labels(intent, revision)
-    manifest["metadata"]["ownerReferences"] = [revision_owner(intent, revision, owner_uid)]
+    manifest["metadata"]["ownerReferences"] = [owner]
     manifest["spec"]["selector"] = {MODEL_LABEL: intent.key.name, REVISION_LABEL: revision}
     return manifest
 

@@ -37,6 +37,7 @@ class RevisionView:
     """A ControllerRevision: the frozen rendering of a revision.
 
     Attributes:
+        terminating: It is being deleted, and a finalizer holds it up.
         contents: What `plan` has worked out from it, which stays true as long as it does.
     """
 
@@ -45,6 +46,7 @@ class RevisionView:
     full_hash: str
     number: int
     data: Mapping[str, Any]
+    terminating: bool = False
     contents: dict[object, str] = field(default_factory=dict, compare=False, repr=False)
 
 

@@ -18,6 +18,7 @@ from serin.domain.manifests import (
     controller_revision,
     deployment,
     model_owner,
+    revision_owner,
     revision_service,
     root_service,
     sealed,
@@ -204,14 +205,17 @@ def _revision_services(scene: Scene) -> Iterator[Write]:
         view, template = scene.observed.revisions.get(revision), scene.template(revision)
         if view is None or template is None or _unborn(scene, revision, size):
             continue
-        manifest = revision_service(scene.intent, revision, template, owner_uid=view.identity.uid)
+        if view.terminating and not size:
+            continue
+        owner = _owner(scene, view)
+        manifest = revision_service(scene.intent, revision, template, owner=owner)
         known = scene.observed.services.get(revision)
         if known is None:
             if size or not scene.intent.replicas:
                 yield _write(manifest, None)
         elif (
             known.selector != manifest["spec"]["selector"]
-            or _differs(known.identity, view.identity.uid)
+            or _differs(known.identity, owner["uid"])
             or known.identity.content != _content(scene, view, manifest)
         ):
             yield _write(manifest, known.identity)
@@ -225,6 +229,8 @@ def _workloads(scene: Scene, *, shrinking: bool) -> Iterator[Write]:
         known = scene.observed.workloads.get(revision)
         if view is None or template is None or _unborn(scene, revision, size):
             continue
+        if view.terminating and not size and (known is None or not known.desired):
+            continue
         shrinks = known is not None and size < known.desired
         if shrinks is shrinking:
             yield from _workload(scene, view, template, known, size)
@@ -236,14 +242,14 @@ def _workload(
     revision, decision = view.hash, scene.decision
     rejection = next((entry for entry in decision.rejected if entry.hash == revision), None)
     rejected = rejection.reason if rejection and not size else None
-    epoch = known.epoch if known else None
+    epoch, owner = known.epoch if known else None, _owner(scene, view)
     if revision == decision.renewed and decision.rollout is not None:
         epoch = decision.rollout.attempt
     manifest = deployment(
         scene.intent,
         revision,
         template,
-        owner_uid=view.identity.uid,
+        owner=owner,
         replicas=size,
         epoch=epoch,
         rejected=rejected,
@@ -254,10 +260,19 @@ def _workload(
     shown = (known.desired, known.epoch, known.rejected)
     if (
         shown != (size, epoch, rejected)
-        or _differs(known.identity, view.identity.uid)
+        or _differs(known.identity, owner["uid"])
         or known.identity.content != _content(scene, view, manifest)
     ):
         yield _write(manifest, known.identity, exact=size < known.desired)
+
+
+def _owner(scene: Scene, view: RevisionView) -> Manifest:
+    """Whose a revision's children are: its record's, or the model's while the record is on its way out, whose
+    end would take them with it until a record made anew can have them.
+    """
+    if view.terminating:
+        return model_owner(scene.intent)
+    return revision_owner(scene.intent, view.hash, view.identity.uid)
 
 
 def _traffic(scene: Scene) -> Iterator[Write]:

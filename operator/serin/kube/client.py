@@ -34,6 +34,7 @@ class Named:
     name: str
     uid: str
     resource_version: str
+    terminating: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +121,12 @@ class KubeClient:
         except NotFound:
             return
 
-    async def exists(self, kind: str, namespace: str, name: str, *, uid: str) -> bool:
-        """Whether that very object is there. A list of one name: to list is a right that there is anyway."""
+    async def stays(self, kind: str, namespace: str, name: str, *, uid: str) -> bool:
+        """Whether that very object is there, and not on its way out. A list of one name: to list is a right
+        that there is anyway.
+        """
         listing = await self.list_metadata(kind, namespace, name=name)
-        return any(row.uid == uid for row in listing.items)
+        return any(row.uid == uid and not row.terminating for row in listing.items)
 
     async def list_metadata(self, kind: str, namespace: str | None = None, *, name: str = "") -> Listing:
         """Names and versions of Serin's objects of a kind, in one namespace or in all, as of one moment; with
@@ -170,4 +173,10 @@ class KubeClient:
 
 
 def _named(metadata: Mapping[str, Any]) -> Named:
-    return Named(metadata["namespace"], metadata["name"], metadata["uid"], metadata["resourceVersion"])
+    return Named(
+        metadata["namespace"],
+        metadata["name"],
+        metadata["uid"],
+        metadata["resourceVersion"],
+        terminating="deletionTimestamp" in metadata,
+    )

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from serin.domain.intent import Intent
+from serin.domain.manifests import owner_of
 from serin.domain.names import KIND, MODEL_LABEL, Key
 from serin.domain.observed import Observed
 from serin.domain.plan import Guard, Removal, Write
@@ -48,8 +49,8 @@ class Kube(Protocol):
         """Delete that very object."""
         ...
 
-    async def exists(self, kind: str, namespace: str, name: str, *, uid: str) -> bool:
-        """Whether that very object is there at this moment."""
+    async def stays(self, kind: str, namespace: str, name: str, *, uid: str) -> bool:
+        """Whether that very object is there at this moment, and not on its way out."""
         ...
 
 
@@ -137,6 +138,8 @@ class Applier:
                 waits.append(last.allowed_at() - self._clock())
                 continue
             try:
+                if await self._owner_goes(intent.key, write):
+                    continue
                 await self._write(intent, write)
             except (Invalid, Forbidden) as error:
                 refused = refused or error
@@ -185,12 +188,24 @@ class Applier:
         self._store.remember(write.kind, answer)
         logger.info("applied", extra={"object": f"{write.kind}/{write.name}", "key": str(intent.key)})
 
+    async def _owner_goes(self, key: Key, write: Write) -> bool:
+        """Whether an object would be given to an owner on its way out, whose deletion was to leave it: the
+        garbage collector takes the owner away from the object first, and then the owner.
+        """
+        owner = owner_of(write.manifest)
+        if write.identity is None or owner is None or write.identity.owner_uid == owner["uid"]:
+            return False
+        stays = await self._kube.stays(owner["kind"], key.namespace, owner["name"], uid=owner["uid"])
+        if not stays:
+            logger.info("owner goes", extra={"object": f"{write.kind}/{write.name}", "key": str(key)})
+        return not stays
+
     async def _see_owner(self, intent: Intent) -> None:
         """What was there and is gone may have gone with its owner, whose end no watch has shown yet: pods
         would be started for nobody.
         """
         key = intent.key
-        if not await self._kube.exists(KIND, key.namespace, key.name, uid=intent.uid):
+        if not await self._kube.stays(KIND, key.namespace, key.name, uid=intent.uid):
             raise NotFound(Request("make children of", KIND, *key), "it is gone, and so are its children")
 
     async def _write_over(self, intent: Intent, write: Write) -> dict[str, Any]:

@@ -104,6 +104,7 @@ def _controller_revision(obj: Object, foreign: bool) -> RevisionView | None:
         full_hash=_annotation(obj, FULL_HASH_ANNOTATION) or "",
         number=obj.get("revision", 0),
         data=Packed(obj.get("data") or {}),
+        terminating="deletionTimestamp" in obj["metadata"],
     )
 
 
