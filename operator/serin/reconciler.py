@@ -32,8 +32,9 @@ from serin.runtime.applier import Kube as Writes
 from serin.runtime.applier import Store as Shown
 from serin.runtime.frozen import Frozen
 from serin.runtime.inquiries import Inquiries
-from serin.runtime.reporter import Kube as Statuses
-from serin.runtime.reporter import Recorder, Reporter, status_of_model
+from serin.runtime.reporter import Kube as StatusWrites
+from serin.runtime.reporter import Recorder, Reporter
+from serin.runtime.statuses import Statuses
 from serin.runtime.understanding import Understanding
 
 logger = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ FRESH: Final = timedelta(minutes=2)
 """How old a verdict's last boundary may be; three scrapes where these are rare."""
 
 
-class Kube(Writes, Statuses, Protocol):
+class Kube(Writes, StatusWrites, Protocol):
     """The API server. Every call may be repeated; each raises `KubeError`."""
 
 
@@ -74,8 +75,6 @@ class _Kept:
     """What is kept of a key between looks and may be forgotten."""
 
     memo: Memo = field(default_factory=Memo)
-    read: tuple[object, Status] | None = None
-    """The status as it came, and what it says."""
     intent: Intent | None = None
     refusal: Standing | None = None
     wait: timedelta | None = None
@@ -110,6 +109,7 @@ class Reconciler:
         self._frozen = Frozen(kube)
         self._applier = Applier(kube, store, clock=clock)
         self._reporter = Reporter(kube, store, recorder=recorder, clock=clock)
+        self._statuses = Statuses()
         self._kept: dict[Key, _Kept] = {}
 
     @property
@@ -129,7 +129,7 @@ class Reconciler:
                 self._forget(key)
                 return None
             kept, seen = self._kept.setdefault(key, _Kept()), self._store.observed(key)
-            status = _status(model, kept)
+            status = self._statuses.of(key, model)
             understood = self._understanding.of(model, status, seen, before=kept.intent)
             kept.refusal = understood.refusal
             if understood.intent is None:
@@ -150,6 +150,7 @@ class Reconciler:
         self._frozen.forget(key)
         self._applier.forget(key)
         self._reporter.forget(key)
+        self._statuses.forget(key)
         self._inquiries.forget(key)
 
     async def _look(
@@ -259,14 +260,3 @@ class Reconciler:
         waits = [look.decision.look_again, self._reporter.wait(key, look.before, look.after), kept.wait]
         known = [wait.total_seconds() for wait in waits if wait is not None]
         return max(min(known), 0.05) if known else None
-
-
-def _status(model: Mapping[str, Any], kept: _Kept) -> Status:
-    """What the status says, read once as long as it is the same: most looks change nothing of it."""
-    written = model.get("status")
-    if kept.read is not None and kept.read[0] is written:
-        return kept.read[1]
-    status = status_of_model(model)
-    # An idle one is hardly looked at, and there are thousands.
-    kept.read = (written, status) if status.rollout is not None else None
-    return status

@@ -13,7 +13,9 @@ class Urgency(IntEnum):
 
     NONE = 0
     WORDS = 1
-    """Evidence and messages, and numbers of pods while a rollout moves them: once a minute."""
+    """Evidence and messages, and numbers of pods while a rollout moves them: once a minute, in a crowd more
+    rarely.
+    """
     COUNTS = 2
     """Numbers of requests, or of pods: every ten seconds."""
     TRANSITION = 3

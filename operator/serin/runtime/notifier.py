@@ -28,7 +28,7 @@ from serin.domain.receivers import Format, NotificationPolicy
 from serin.domain.rollout.world import Notice
 from serin.runtime.addresses import is_allowed, refused
 from serin.runtime.channels import Channels
-from serin.runtime.reporter import status_of_model
+from serin.runtime.statuses import status_of_model
 from serin.runtime.turns import Turns
 
 TRIES: Final = 9

@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
-from pydantic import ValidationError
-
 from serin.domain.conditions import Standing
 from serin.domain.names import KIND, Key
 from serin.domain.report import refused_status
@@ -20,6 +18,7 @@ from serin.domain.rollout.world import Notice
 from serin.domain.status import Status
 from serin.domain.transitions import ended, turns
 from serin.domain.urgency import Urgency, urgency
+from serin.runtime.statuses import status_of_model
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +26,10 @@ COUNTS_EVERY: Final = timedelta(seconds=10)
 """How often numbers alone are worth a write of the status."""
 WORDS_EVERY: Final = timedelta(seconds=60)
 """How long a difference in sentences, or in what a rollout moves, may last before it is worth one."""
+WORDS_APART: Final = timedelta(seconds=0.2)
+"""For each that waits to say such a thing. What moves in a crowd would else be said by one write a minute for
+each, while the same API server is what they all wait for.
+"""
 
 
 class Kube(Protocol):
@@ -117,7 +120,8 @@ class Reporter:
         if needed is Urgency.WORDS:
             # Most are soon carried by a transition, however long ago the last one was.
             seen = self._differs_since.setdefault(key, self._clock())
-            return max(seen + WORDS_EVERY - self._clock(), timedelta(0))
+            patience = max(WORDS_EVERY, len(self._differs_since) * WORDS_APART)
+            return max(seen + patience - self._clock(), timedelta(0))
         # After a start nobody knows when the last write was: many keys start at once, so all of them wait
         # (I8).
         since = self._written_at.setdefault(key, self._clock())
@@ -142,14 +146,3 @@ class Reporter:
         """The ModelDeployment is gone."""
         self._written_at.pop(key, None)
         self._differs_since.pop(key, None)
-
-
-def status_of_model(model: Mapping[str, Any]) -> Status:
-    """The status, or an empty one where it cannot be read: then it is rebuilt from the children."""
-    try:
-        return Status.model_validate(model.get("status") or {})
-    except ValidationError:
-        metadata = model["metadata"]
-        key = Key(metadata["namespace"], metadata["name"])
-        logger.warning("status unreadable", extra={"key": str(key)})
-        return Status()

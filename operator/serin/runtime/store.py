@@ -24,9 +24,9 @@ from serin.domain.observed import (
 from serin.kube.client import Named
 from serin.runtime.ownership import ALWAYS_OURS, Ownership, ownership, taken
 from serin.runtime.projections import Object, SliceView, View, project
+from serin.runtime.slimming import slim
 
 REMEMBERED_DELETIONS: Final = 4096
-LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Store:
         known = self._models.get(key)
         if self._no_news(obj, known):
             return None
-        self._models[key] = _slim(obj)
+        self._models[key] = slim(obj)
         return key if known is None or _matters(known, obj) else None
 
     def observe(self, kind: str, event: Mapping[str, Any]) -> Key | None:
@@ -85,7 +85,7 @@ class Store:
         if kind == KIND:
             key = _own_key(obj)
             if not self._no_news(obj, self._models.get(key)):
-                self._models[key] = _slim(obj)
+                self._models[key] = slim(obj)
         elif owner := _owner_key(obj["metadata"]):
             self._take_in(owner, kind, obj, written=True)
 
@@ -225,14 +225,6 @@ def _owner_key(metadata: Mapping[str, Any]) -> Key | None:
     model = (metadata.get("labels") or {}).get(MODEL_LABEL)
     # An empty label is kept as well: lists by our label show such an object, and the start waits for it.
     return None if model is None else Key(metadata["namespace"], model)
-
-
-def _slim(obj: Object) -> Object:
-    """Without what no decision reads and what would double it in memory."""
-    metadata = {name: value for name, value in obj["metadata"].items() if name != "managedFields"}
-    if LAST_APPLIED in (annotations := metadata.get("annotations") or {}):
-        metadata["annotations"] = {name: value for name, value in annotations.items() if name != LAST_APPLIED}
-    return {**obj, "metadata": metadata}
 
 
 def _matters(known: Object, new: Object) -> bool:
