@@ -145,7 +145,7 @@ class Gateway:
         return next((one for one in reversed(self.history) if one.route == Key(namespace, name)), None)
 
     async def until_served(
-        self, namespace: str, name: str, weights: Mapping[str, int], *, within: float = 15
+        self, namespace: str, name: str, weights: Mapping[str, int], *, within: float = 60
     ) -> Applied:
         """Wait until Envoy serves these weights, by Service."""
 

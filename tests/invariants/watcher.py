@@ -37,7 +37,7 @@ KINDS: Final = {
     "HTTPRoute": HTTP_ROUTES,
     "Pod": PODS,
 }
-ARRIVE_WITHIN: Final = 10.0
+ARRIVE_WITHIN: Final = 60.0
 
 
 class Gap(Exception):

@@ -27,6 +27,8 @@ ACCESS: Final = (MANIFESTS / "namespace.yaml", MANIFESTS / "access.yaml")
 ACCOUNT: Final = ("serin-system", "serin")
 USER: Final = service_account(*ACCOUNT)
 """Its name in the audit log."""
+PATIENCE_SECONDS: Final = 120
+"""With a start, and with rest, on a machine that does other things as well: neither is a promise."""
 
 
 class Operator:
@@ -92,7 +94,7 @@ class Operator:
                 raise Ended(f"the operator ended with {program.exit_code}:\n{program.tail()}")
             return await ready()
 
-        await until(settled, what="the operator's readiness")
+        await until(settled, within=PATIENCE_SECONDS, what="the operator's readiness")
 
     async def kill(self) -> None:
         """End it at once, as a power cut would."""
@@ -120,7 +122,7 @@ class Operator:
                 seen, since = looks, clock()
             return clock() - since if seen else 0.0
 
-        await until(quiet, lambda rest: rest >= seconds, what="the operator's rest")
+        await until(quiet, lambda rest: rest >= seconds, within=PATIENCE_SECONDS, what="the operator's rest")
 
     async def looks(self) -> float:
         """How many looks at its models its process has ended well."""

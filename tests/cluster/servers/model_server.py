@@ -26,8 +26,10 @@ from tests.cluster.servers.behaviour import Behaviour, behaviour_of
 from tests.cluster.servers.metrics import APP, Inference, Metrics, RequestLog
 from tests.cluster.servers.tokens import Tokens, send
 
-KEPT_ALIVE_SECONDS = 5.0
-"""As uvicorn, and so MLServer: an idle connection is closed after this."""
+KEPT_ALIVE_SECONDS = 60.0
+"""An idle connection is closed after this: longer than a machine stands still, since a request that came in
+meanwhile would be lost with its connection.
+"""
 SCORE_BETA = 5.0
 FLAP_SECONDS, UNREADY_SECONDS = 8.0, 5.0
 """Slower than any probe: of readiness that turns at its pace a probe may see one side alone."""
