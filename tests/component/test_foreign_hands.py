@@ -85,6 +85,25 @@ async def test_a_revision_deleted_from_above_its_pods_is_frozen_as_it_was(
     await story.until(phase("Ready"))
 
 
+@pytest.mark.parametrize("router", ["GatewayAPI", "Replicas"])
+@pytest.mark.parametrize("restarted", [False, True], ids=["seen", "after a restart"])
+async def test_a_revision_deleted_from_above_pods_that_drain_is_taken_down_all_the_same(
+    router: str, restarted: bool
+) -> None:
+    story = await stepping(model(router=router), model("server:2", router=router))
+    superseded = str(story.status["canary"]["revision"])
+    story.cluster.submit("fraud", model("server:3", router=router))
+    await story.look()
+    assert [entry["revision"] for entry in story.status["rollout"]["draining"]] == [superseded]
+
+    if restarted:
+        story.restart()
+    orphaned(story, superseded)
+    await story.until(phase("Ready"))
+
+    assert story.replicas() == {str(story.status["stable"]["revision"]): 3}
+
+
 @pytest.mark.parametrize("shown", [True, False], ids=["shown", "not shown yet"])
 async def test_nothing_is_given_back_to_a_record_on_its_way_out(shown: bool) -> None:
     """Its end would take with it what its deletion was to leave."""

@@ -83,6 +83,8 @@ def _told(intent: Intent, status: Status) -> Iterator[RevisionHash]:
         yield canary_of(intent, status.rollout)
         if status.rollout.previous is not None:
             yield hash_of(intent, status.rollout.previous.revision)
+        for drained in status.rollout.draining:
+            yield hash_of(intent, drained.revision)
 
 
 def _without_nulls(value: Any) -> Any:
