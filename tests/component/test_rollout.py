@@ -214,6 +214,20 @@ async def test_going_back_to_the_stable_spec_rejects_nothing() -> None:
     assert finished(story) == "Reverted"
 
 
+async def test_a_version_that_comes_back_from_the_bake_is_called_as_before() -> None:
+    story = await served({**OLD, "model": {"format": "sklearn", "version": "11"}})
+    story.cluster.submit("fraud", {**NEW, "model": {"format": "sklearn", "version": "12"}})
+    await story.until(phase("Baking"))
+    assert story.status["stable"]["version"] == "12"
+
+    story.cluster.submit(
+        "fraud", {**NEW, "model": {"format": "sklearn", "version": "12"}}, abort=story.attempt
+    )
+    await story.until(phase("RolledBack"))
+
+    assert story.status["stable"]["version"] == "11"
+
+
 async def test_a_superseded_attempt_is_remembered_with_its_version() -> None:
     new = {**NEW, "model": {"format": "sklearn", "version": "12"}}
     story = await stepping(OLD, new)

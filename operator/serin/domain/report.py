@@ -16,6 +16,7 @@ from serin.domain.conditions import (
 from serin.domain.findings import AVAILABLE, analysis_available, analysis_status
 from serin.domain.names import MODEL_LABEL, REVISION_LABEL, RevisionHash
 from serin.domain.rollout.limits import with_guards
+from serin.domain.rollout.record import version_of
 from serin.domain.rollout.world import Decision, World, canary_of, revision_name
 from serin.domain.status import (
     Condition,
@@ -143,17 +144,10 @@ def _revision(
     workload = world.observed.workloads.get(revision)
     rollout = decision.rollout
     stepping = rollout is not None and rollout.state is State.STEPPING and revision != decision.stable
-    earlier = next(
-        (
-            known.version
-            for known in (world.status.stable, world.status.canary)
-            if known is not None and known.revision == revision_name(world.intent, revision)
-        ),
-        None,
-    )
+    name = revision_name(world.intent, revision)
     return RevisionStatus(
-        revision=revision_name(world.intent, revision),
-        version=world.intent.version or None if revision == world.wanted else earlier,
+        revision=name,
+        version=version_of(world, name),
         weight=weights.get(revision, 0),
         step=world.step(rollout.step).name if stepping and rollout else None,
         replicas=workload.replicas if workload else 0,

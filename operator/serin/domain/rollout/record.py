@@ -51,12 +51,12 @@ def requested_attempts(intent: Intent) -> Iterator[str]:
 
 def version_of(world: World, revision: str) -> str | None:
     """What people call a revision: the spec tells it of the wanted one, the status of those that had
-    traffic.
+    traffic; of one that comes back from a bake, or after the status was lost, its own attempt's entry.
     """
     if revision == revision_name(world.intent, world.wanted):
         return world.intent.version or None
-    known = (world.status.canary, world.status.stable)
-    return next((one.version for one in known if one and one.revision == revision), None)
+    known = (world.status.canary, world.status.stable, *reversed(world.status.history))
+    return next((one.version for one in known if one and one.revision == revision and one.version), None)
 
 
 def rejection(world: World, rollout: Rollout, reason: Reason, message: str) -> Rejection:
