@@ -14,7 +14,7 @@ from tests.cluster.gateway import Gateway
 from tests.cluster.namespaces import fresh_namespace
 from tests.cluster.prometheus import Prometheus
 from tests.cluster.traffic import Traffic
-from tests.e2e.side_by_side import Ground, side_by_side
+from tests.e2e.side_by_side import AT_ONCE, Ground, side_by_side
 from tests.e2e.unhurried import Promotion, promotion
 from tests.invariants.watcher import Watcher
 from tests.stage.model import Model
@@ -96,6 +96,6 @@ async def ground(cluster: Cluster, account: Path, envoy: Envoy, gateway: Gateway
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def acts(request: pytest.FixtureRequest, ground: Ground) -> AsyncIterator[Acts]:
-    """The scenarios whose tests were chosen, all under way."""
-    async with side_by_side.begun(request, ground) as under_way:
+    """The scenarios whose tests were chosen, under way or soon to be: more at once only make each slower."""
+    async with side_by_side.begun(request, ground, at_once=AT_ONCE) as under_way:
         yield under_way

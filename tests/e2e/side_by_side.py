@@ -26,7 +26,9 @@ from tests.stage.scenarios import Scenarios
 WEIGHT: Final = 50
 EASY: Final = {"maxIncreasePoints": "10", "minRequests": 30}
 """What must be shown for a promotion, where the test is about something else: 30 good requests or so."""
-SETTLED_WITHIN: Final = 120.0
+AT_ONCE: Final = 12
+SETTLED_WITHIN: Final = 400.0
+"""Beside so many others; how soon a decision comes is asked by tests of its own."""
 HELD_SECONDS: Final = 60.0
 """As long as a healthy canary takes here, with all that is done to Prometheus and the operator meanwhile."""
 FEW_WRITES: Final = 12

@@ -18,12 +18,11 @@ from tests.cluster.resources import DEPLOYMENTS, ENDPOINT_SLICES, Object
 from tests.cluster.traffic import Traffic
 from tests.endurance.ground import Ground
 from tests.endurance.schedule import Wish, Wished
-from tests.stage.model import Model, condition, spec
+from tests.stage.model import PROBE_TIMEOUT, Model, condition, spec
 
 T = TypeVar("T")
 REPLICAS: Final = 2
 PROBES_SECONDS: Final = 2
-PROBE_TIMEOUT: Final = 10
 EASY: Final = {"maxIncreasePoints": "10", "minRequests": 30}
 """What must be shown for a promotion: 30 good requests or so, that few users get to in half a minute."""
 BEHAVIOURS: Final[dict[Wish, dict[str, Any]]] = {
@@ -174,7 +173,6 @@ def version_spec(version: str, **behaviour: Any) -> Object:
     wanted = spec(version, replicas=REPLICAS, steps={20: 1, 60: 1}, bake=6, drain=6, warm_up=2, **behaviour)
     wanted["analysis"] |= {"promote": dict(EASY)}
     (container,) = wanted["template"]["spec"]["containers"]
-    # Patient: a machine that stands still for a moment is no fault of a pod.
     patient = {"timeoutSeconds": PROBE_TIMEOUT, "failureThreshold": 3}
     container["startupProbe"] = {"periodSeconds": 1, "timeoutSeconds": PROBE_TIMEOUT}
     container["readinessProbe"] = {"periodSeconds": PROBES_SECONDS, **patient}

@@ -16,6 +16,8 @@ from tests.invariants.world import REVISION, route_weights
 
 IMAGE: Final = "serin.test/model:1"
 GATEWAY: Final = {"name": "public", "namespace": "infra"}
+PROBE_TIMEOUT: Final = 10
+"""Seconds: a machine that stands still for a moment is no fault of a pod."""
 Holds = Callable[[Object], object]
 
 
@@ -51,7 +53,7 @@ def spec(
         "image": image,
         "env": [{"name": name, "value": value} for name, value in sorted(variables.items())],
         "startupProbe": {"periodSeconds": 1},
-        "readinessProbe": {"periodSeconds": 1},
+        "readinessProbe": {"periodSeconds": 1, "timeoutSeconds": PROBE_TIMEOUT},
     }
     traffic: Object = {"router": router, "drainSeconds": drain}
     return {
