@@ -41,9 +41,9 @@ def model_owner(intent: Intent) -> Manifest:
     return _owner(KIND, API_VERSION, intent.key.name, intent.uid)
 
 
-def owner_of(manifest: Manifest) -> Manifest | None:
-    """The controlling owner reference that a manifest gives, if it gives any."""
-    references = manifest["metadata"].get("ownerReferences") or ()
+def owner_of(obj: Mapping[str, Any]) -> Manifest | None:
+    """The controlling owner reference of an object or a manifest; there is never more than one."""
+    references = obj["metadata"].get("ownerReferences") or ()
     return next((one for one in references if one.get("controller")), None)
 
 

@@ -225,19 +225,15 @@ class Applier:
         """Owned by the ModelDeployment or one of its revisions; or labelled, and owned by nobody
         (backups).
         """
-        if _owners(found):
+        if owner_of(found) is not None:
             return self._owned(intent, found)
         return (found["metadata"].get("labels") or {}).get(MODEL_LABEL) == intent.key.name
 
     def _owned(self, intent: Intent, found: Mapping[str, Any]) -> bool:
         revisions = self._store.observed(intent.key).revisions.values()
         ours = {intent.uid, *(view.identity.uid for view in revisions)}
-        return any(uid in ours for uid in _owners(found))
-
-
-def _owners(found: Mapping[str, Any]) -> list[str]:
-    references = found["metadata"].get("ownerReferences") or ()
-    return [reference["uid"] for reference in references if reference.get("controller")]
+        owner = owner_of(found)
+        return owner is not None and owner["uid"] in ours
 
 
 def _digest(write: Write) -> str:

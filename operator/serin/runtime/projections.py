@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from serin.domain.gates import GateAnswer, Outcome
 from serin.domain.intent import GatewayIntent
+from serin.domain.manifests import owner_of
 from serin.domain.names import (
     CONTENT_ANNOTATION,
     EPOCH_ANNOTATION,
@@ -65,12 +66,12 @@ def project(kind: str, obj: Object, *, foreign: bool = False) -> View | None:
 
 def _identity(obj: Object, foreign: bool) -> Identity:
     metadata = obj["metadata"]
-    owners = metadata.get("ownerReferences") or ()
+    owner = owner_of(obj)
     return Identity(
         name=metadata["name"],
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
-        owner_uid=next((owner["uid"] for owner in owners if owner.get("controller")), None),
+        owner_uid=owner["uid"] if owner else None,
         content=_annotation(obj, CONTENT_ANNOTATION),
         foreign=foreign,
     )

@@ -1,6 +1,6 @@
 """What statuses say, each read once as long as it is the same: most looks change nothing of it.
 
-Only those that rollouts under way have written last are held as they were read; thousands may be under way.
+Those of the rollouts looked at last are held as they were read; thousands may be under way.
 """
 
 import logging

@@ -1,12 +1,12 @@
 """How long what is not urgent may wait to be written, alone and in a crowd."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import NoReturn
 
 from serin.domain.names import Key
 from serin.domain.status import Status
 from serin.runtime.reporter import WORDS_EVERY, Reporter
-from tests.component.cluster_in_memory import ClusterInMemory
+from tests.component.cluster_in_memory import Clock, ClusterInMemory
 
 FRAUD = Key("ml", "fraud")
 BEFORE, AFTER = Status(), Status(message="2 of 3 pods are ready")
@@ -19,35 +19,25 @@ class Unasked:
         raise AssertionError(notice)
 
 
-class Watch:
-    """The time, which stands until it is moved."""
-
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-def reporter(watch: Watch) -> Reporter:
-    cluster = ClusterInMemory()
-    return Reporter(cluster, cluster.store, recorder=Unasked(), clock=watch)
+def reporter(clock: Clock) -> Reporter:
+    return Reporter(clock.cluster, clock.cluster.store, recorder=Unasked(), clock=clock)
 
 
 def test_words_wait_a_minute_from_when_they_first_differed() -> None:
-    watch = Watch()
-    told = reporter(watch)
+    clock = Clock(ClusterInMemory())
+    told = reporter(clock)
 
     assert told.wait(FRAUD, BEFORE, AFTER) == WORDS_EVERY
-    watch.now += timedelta(seconds=45)
+    clock.move(45)
     assert told.wait(FRAUD, BEFORE, AFTER) == WORDS_EVERY - timedelta(seconds=45)
-    watch.now += timedelta(seconds=45)
+    clock.move(45)
     assert told.wait(FRAUD, BEFORE, AFTER) == timedelta(0)
 
 
 def test_in_a_crowd_words_wait_longer_and_no_longer_once_it_is_gone() -> None:
     """A thousand that wait for pods are five writes a second, and not seventeen."""
-    watch = Watch()
-    told = reporter(watch)
+    clock = Clock(ClusterInMemory())
+    told = reporter(clock)
     crowd = [Key("ml", f"model-{number}") for number in range(999)]
 
     for key in crowd:
