@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 SILENT_INTERVALS: Final = 3.5
-"""Longer without a scrape, and what was done meanwhile lands where the process is seen again."""
+"""Longer without a scrape, and what was done meanwhile lands an interval after the process is seen again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,24 @@ class Scrape:
     lines: int
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A count's totals over time.
+
+    Attributes:
+        silences: From when to when a total stood, since nobody saw what was done.
+    """
+
+    times: list[float]
+    totals: list[float]
+    silences: list[tuple[float, float, float]]
+
+    def at(self, moment: float) -> float:
+        """The total at a moment."""
+        stood = (total for since, until, total in self.silences if since <= moment < until)
+        return next(stood, float(np.interp(moment, self.times, self.totals)))
+
+
 class PodTruth:
     """All that one pod did, run after run.
 
@@ -58,7 +76,7 @@ class PodTruth:
 
     def __init__(self, runs: Mapping[str, list[Request]], scrapes: Iterable[Scrape], *, ready: float) -> None:
         self.runs, self.ready = runs, ready
-        self._lines: dict[tuple[str, float], tuple[list[float], list[float]]] = {}
+        self._lines: dict[tuple[str, float], Line] = {}
         self._prefixes: dict[tuple[str, str], list[int]] = {}
         self.scrapes = sorted(scrapes, key=lambda one: one.at)
 
@@ -76,26 +94,23 @@ class PodTruth:
         """How much its count grew between two moments, by straight lines between its scrapes."""
         if (kind, interval) not in self._lines:
             self._lines[kind, interval] = self._line(kind, interval)
-        times, totals = self._lines[kind, interval]
+        line = self._lines[kind, interval]
         start = max(since, interval * -(-self.ready // interval))
-        if start >= until:
-            return 0.0
-        return float(np.interp(until, times, totals) - np.interp(start, times, totals))
+        return line.at(until) - line.at(start) if start < until else 0.0
 
-    def _line(self, kind: str, interval: float) -> tuple[list[float], list[float]]:
+    def _line(self, kind: str, interval: float) -> Line:
         """Totals at each scrape. A young process had done nothing one interval before its first."""
-        times, totals = [self.scrapes[0].at - interval], [0.0]
+        line = Line([self.scrapes[0].at - interval], [0.0], [])
         ended, previous = 0, self.scrapes[0]
         for one in self.scrapes:
             if one.run != previous.run:
                 ended += self._among(previous.run, previous.lines, kind)
-            if one.at - times[-1] >= SILENT_INTERVALS * interval:
-                times.append(one.at - 1e-6)
-                totals.append(totals[-1])
-            times.append(one.at)
-            totals.append(float(ended + self._among(one.run, one.lines, kind)))
+            if one.at - line.times[-1] >= SILENT_INTERVALS * interval:
+                line.silences.append((line.times[-1], one.at + interval, line.totals[-1]))
+            line.times.append(one.at)
+            line.totals.append(float(ended + self._among(one.run, one.lines, kind)))
             previous = one
-        return times, totals
+        return line
 
     def _among(self, run: str, lines: int, kind: str) -> int:
         if (run, kind) not in self._prefixes:

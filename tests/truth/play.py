@@ -62,8 +62,9 @@ async def replacement(play: Play) -> None:
 
 
 async def frost(play: Play) -> None:
-    """A process stands still for two scrapes, and later for six."""
+    """A process stands still for two scrapes, and later for six; its metrics take long to come."""
     pod = play.of("frozen")
+    await pod.server.behave(scrape_seconds=0.7 * SCRAPE_SECONDS)
     for wait, still in ((3.0, 2.0), (4.0, 6.0)):
         await asyncio.sleep(wait)
         pod.server.program.send(SIGSTOP)

@@ -182,9 +182,9 @@ def test_the_first_error_counts_after_a_long_silence_too() -> None:
     """However far the boundaries have got by then, so that a recomputation finds the same."""
     one = target(requests={100: 50, 110: 60})
     one.forget(1000)
-    hear(one, requests={1100: 100}, bad={1100: 7})
+    hear(one, requests={1100: 100, 1110: 100}, bad={1100: 7, 1110: 7})
 
-    assert grown(one, BAD, 1000, 1100) == 7
+    assert grown(one, BAD, 1000, 1110) == 7
 
 
 def test_a_new_series_beside_those_before_is_counted_from_zero() -> None:
@@ -271,12 +271,23 @@ def test_two_missed_scrapes_are_interpolated() -> None:
     assert grown(one, REQUESTS, 100, 110) == 10
 
 
-def test_what_happened_in_a_silence_lands_where_the_target_is_seen_again() -> None:
-    one = target(requests={100: 0, 110: 10, 150: 90})
+def test_what_happened_in_a_silence_lands_an_interval_after_the_target_is_seen_again() -> None:
+    one = target(requests={100: 0, 110: 10, 150: 90, 160: 95})
 
-    assert grown(one, REQUESTS, 110, 120) == grown(one, REQUESTS, 130, 140) == 0
-    assert one.between(140, 150).cells[REQUESTS] == 80
-    assert one.between(140, 150).since == 110
+    assert grown(one, REQUESTS, 110, 120) == grown(one, REQUESTS, 140, 150) == 0
+    assert one.between(150, 160).cells[REQUESTS] == 85
+    assert one.between(150, 160).since == 110
+
+
+def test_a_boundary_that_did_not_wait_for_the_first_scrape_after_a_silence_loses_nothing() -> None:
+    one = target(requests={100: 0, 110: 10})
+    decided = [grown(one, REQUESTS, end - 10, end) for end in (110, 120, 130, 140, 150, 160)]
+    one.forget(160)
+
+    hear(one, requests={158: 90, 168: 95, 178: 100})
+    decided.append(grown(one, REQUESTS, 160, 170))
+
+    assert sum(decided) == pytest.approx(95 + 1)
 
 
 def test_two_jobs_that_scrape_one_process_count_once() -> None:

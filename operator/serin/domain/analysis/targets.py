@@ -102,7 +102,9 @@ class Target:
     def between(self, start: float, end: float) -> Growth:
         """Growth from one boundary to the next, of every cell that there was by then.
 
-        What happened in a silence of three missed scrapes or more lands where the target is seen again.
+        What happened in a silence of three missed scrapes or more lands an interval after the target is seen
+        again: nobody waits for a silent target, so boundaries are decided while its first scrape is still
+        under way, which takes an interval at most.
         """
         if not self._points:
             return Growth({}, start, seen=False)
@@ -123,7 +125,7 @@ class Target:
 
     def forget(self, before: float) -> None:
         """Drop what no later boundary needs."""
-        while len(self._points) > 1 and self._points[1][0] <= before:
+        while len(self._points) > 1 and self._points[1][0] <= before and not self._returns(1, before):
             del self._points[0]
         oldest = before - MEMORY_SECONDS
         if self.spoilt and self.spoilt[0] < oldest:
@@ -232,6 +234,8 @@ class Target:
         place = bisect_right(points, (moment, [inf]))
         if place == 0:
             return points[0][1], moment
+        if self._returns(place - 1, moment):
+            place -= 1
         before, totals = points[place - 1]
         if place == len(points) or before == moment:
             return totals, before
@@ -240,6 +244,15 @@ class Target:
             return totals, before
         part = (moment - before) / (after - before)
         return [old + part * (new - old) for old, new in zip_longest(totals, later, fillvalue=0.0)], moment
+
+    def _returns(self, place: int, moment: float) -> bool:
+        """Whether the scrape at that place ended a silence, less than an interval before a moment."""
+        at = self._points[place][0]
+        return (
+            place > 0
+            and at - self._points[place - 1][0] >= MISSED * self.interval
+            and moment < at + self.interval
+        )
 
 
 def _telling(feeds: Mapping[FeedKey, Feed], moment: float, *, alive_since: float) -> Mapping[FeedKey, Feed]:
