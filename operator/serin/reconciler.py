@@ -26,7 +26,7 @@ from serin.domain.rollout.world import Decision, Memo, Notice, Reason, World
 from serin.domain.routers.choice import ROUTERS
 from serin.domain.status import Status
 from serin.domain.urgency import course_changed
-from serin.kube.errors import Forbidden, Invalid
+from serin.kube.errors import Conflict, Forbidden, Invalid
 from serin.runtime.applier import Applied, Applier, NameTaken
 from serin.runtime.applier import Kube as Writes
 from serin.runtime.applier import Store as Shown
@@ -34,6 +34,9 @@ from serin.runtime.frozen import Frozen
 from serin.runtime.inquiries import Inquiries
 from serin.runtime.reporter import Kube as StatusWrites
 from serin.runtime.reporter import Recorder, Reporter
+from serin.runtime.rereading import Kube as Reads
+from serin.runtime.rereading import Rereading
+from serin.runtime.rereading import Store as Known
 from serin.runtime.statuses import Statuses
 from serin.runtime.understanding import Understanding
 
@@ -45,11 +48,11 @@ FRESH: Final = timedelta(minutes=2)
 """How old a verdict's last boundary may be; three scrapes where these are rare."""
 
 
-class Kube(Writes, StatusWrites, Protocol):
+class Kube(Writes, StatusWrites, Reads, Protocol):
     """The API server. Every call may be repeated; each raises `KubeError`."""
 
 
-class Store(Shown, Protocol):
+class Store(Shown, Known, Protocol):
     """What the watches have shown. Never waits."""
 
     def model(self, key: Key) -> Mapping[str, Any] | None:
@@ -109,6 +112,7 @@ class Reconciler:
         self._frozen = Frozen(kube)
         self._applier = Applier(kube, store, clock=clock)
         self._reporter = Reporter(kube, store, recorder=recorder, clock=clock)
+        self._rereading = Rereading(kube, store)
         self._statuses = Statuses()
         self._kept: dict[Key, _Kept] = {}
 
@@ -124,28 +128,40 @@ class Reconciler:
             KubeError: The API server refused or did not answer; what was done stays done.
         """
         for _ in range(PASSES):
-            model = self._store.model(key)
-            if model is None or model["metadata"].get("deletionTimestamp"):
-                self._forget(key)
-                return None
-            kept, seen = self._kept.setdefault(key, _Kept()), self._store.observed(key)
-            status = self._statuses.of(key, model)
-            understood = self._understanding.of(model, status, seen, before=kept.intent)
-            kept.refusal = understood.refusal
-            if understood.intent is None:
-                if kept.refusal is not None:
-                    await self._reporter.refuse(key, model, kept.refusal)
-                return None
-            if kept.refusal is None:
-                kept.intent = understood.intent
-            look = await self._look(model, status, understood.intent, kept, seen)
-            acted = await self._act(key, look, kept)
+            try:
+                acted, again = await self._pass(key)
+            except Conflict as error:
+                if not await self._rereading.after(error, key):
+                    raise
+                continue
             if not acted:
-                return self._again(key, look, kept)
+                self._rereading.forget(key)
+                return again
         return 0.0
+
+    async def _pass(self, key: Key) -> tuple[bool, float | None]:
+        """Whether there was anything to do, so that another pass is worth it; when to look again if not."""
+        model = self._store.model(key)
+        if model is None or model["metadata"].get("deletionTimestamp"):
+            self._forget(key)
+            return False, None
+        kept, seen = self._kept.setdefault(key, _Kept()), self._store.observed(key)
+        status = self._statuses.of(key, model)
+        understood = self._understanding.of(model, status, seen, before=kept.intent)
+        kept.refusal = understood.refusal
+        if understood.intent is None:
+            if kept.refusal is not None:
+                await self._reporter.refuse(key, model, kept.refusal)
+            return False, None
+        if kept.refusal is None:
+            kept.intent = understood.intent
+        look = await self._look(model, status, understood.intent, kept, seen)
+        acted = await self._act(key, look, kept)
+        return acted, None if acted else self._again(key, look, kept)
 
     def _forget(self, key: Key) -> None:
         self._kept.pop(key, None)
+        self._rereading.forget(key)
         self._understanding.forget(key)
         self._frozen.forget(key)
         self._applier.forget(key)

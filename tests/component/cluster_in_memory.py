@@ -12,8 +12,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from serin.domain.names import KIND, MODEL_LABEL, REVISION_LABEL, Key
+from serin.kube.client import Listing, Named
 from serin.kube.errors import Conflict, Forbidden, NotFound, Request, Unavailable
 from serin.kube.fences import CreateOnly, Exact, Existing, Fence
+from serin.kube.streams import Page
 from serin.runtime.store import Store
 from tests.component.excuses import excused
 from tests.invariants.rules import violations
@@ -35,6 +37,7 @@ class ClusterInMemory:
     Attributes:
         writes: Every write that was asked for, as `verb kind/name`.
         wasted: Those of them that changed nothing.
+        reads: What was read anew, as `kind/name`, or listed, as `kind`.
         kill_at: The number of the write at which the process dies; None never. Counted in `calls`.
         kill_again_after: Writes of the next process until it dies, too.
         after_acting: Whether it dies after the server has acted.
@@ -50,6 +53,7 @@ class ClusterInMemory:
     version: int = 1
     writes: list[str] = field(default_factory=list)
     wasted: list[str] = field(default_factory=list)
+    reads: list[str] = field(default_factory=list)
     calls: int = 0
     kill_at: int | None = None
     kill_again_after: int | None = None
@@ -109,6 +113,18 @@ class ClusterInMemory:
         if (kind, name) not in self.objects:
             raise NotFound(Request("get", kind, namespace, name), "no such object", status=404)
         return copy.deepcopy(self.objects[kind, name])
+
+    async def newest(self, kind: str, namespace: str, name: str) -> Page:
+        found = self.objects.get((kind, name))
+        ours = found is not None and (kind == KIND or _labelled(found))
+        self.reads.append(f"{kind}/{name}")
+        return Page(str(self.version), (copy.deepcopy(found),) if found and ours else (), rest="")
+
+    async def list_metadata(self, kind: str, namespace: str | None = None) -> Listing:
+        self.reads.append(kind)
+        found = [obj["metadata"] for (known, _), obj in self.objects.items() if known == kind]
+        rows = [Named(NAMESPACE, one["name"], one["uid"], one["resourceVersion"]) for one in found]
+        return Listing(str(self.version), tuple(rows))
 
     async def delete(self, kind: str, namespace: str, name: str, *, uid: str) -> None:
         self._call(f"delete {kind}/{name}", before=True)

@@ -260,6 +260,34 @@ async def test_what_is_on_its_way_out_does_not_stay(
     await cluster.api.patch(SERVICES, "fraud", {"metadata": {"finalizers": None}}, namespace)
 
 
+async def test_the_newest_of_a_name_is_what_a_watch_of_ours_would_show(
+    kube: KubeClient, cluster: Cluster, namespace: str
+) -> None:
+    ours = await kube.apply(service(namespace), fence=CreateOnly())
+    await kube.apply(service(namespace, "other"), fence=CreateOnly())
+
+    found = await kube.newest("Service", namespace, "fraud")
+    (shown,) = found.objects
+    assert (shown["metadata"], shown["spec"]) == (ours["metadata"], ours["spec"])
+
+    unlabelled = {"metadata": {"labels": {"serin.dev/model": None}}}
+    changed = await cluster.api.patch(SERVICES, "fraud", unlabelled, namespace)
+    found = await kube.newest("Service", namespace, "fraud")
+    assert found.objects == ()
+    assert int(found.version) >= int(changed["metadata"]["resourceVersion"])
+
+
+async def test_the_newest_of_a_model_needs_no_label(
+    kube: KubeClient, cluster: Cluster, namespace: str
+) -> None:
+    seen = await cluster.api.create(model(namespace))
+
+    (shown,) = (await kube.newest("ModelDeployment", namespace, "fraud")).objects
+
+    assert shown["metadata"] == seen["metadata"]
+    assert (await kube.newest("ModelDeployment", namespace, "other")).objects == ()
+
+
 async def test_a_list_of_no_names_is_empty(kube: KubeClient, namespace: str) -> None:
     assert (await kube.list_metadata("Deployment", namespace)).items == ()
 

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from serin.domain.names import FIELD_MANAGER, MODEL_LABEL, Key
+from serin.domain.names import FIELD_MANAGER, Key
 from serin.kube.errors import NotFound, Request
 from serin.kube.fences import Fence
 from serin.kube.kinds import EVENT, KINDS, MODEL_DEPLOYMENT
 from serin.kube.licence import Licence
 from serin.kube.merge import merge_patch
+from serin.kube.streams import Page
 from serin.kube.transport import JSON, Told, Transport
 
 APPLY: Final = "application/apply-patch+yaml"
@@ -108,6 +109,19 @@ class KubeClient:
             Request("get", kind, namespace, name), "GET", KINDS[kind].path(namespace, name)
         )
 
+    async def newest(self, kind: str, namespace: str, name: str) -> Page:
+        """What a watch that is never late would show of that name: at most one object, and as of when. A
+        list, for to list is a right that there is anyway.
+        """
+        row = KINDS[kind]
+        answer = await self._send(
+            Request("list", kind, namespace, name),
+            "GET",
+            row.path(namespace),
+            query={"fieldSelector": f"metadata.name={name}", **row.ours},
+        )
+        return Page(answer["metadata"]["resourceVersion"], tuple(answer["items"] or ()), rest="")
+
     async def delete(self, kind: str, namespace: str, name: str, *, uid: str) -> None:
         """Delete that very object, and in the background what it owns. One already gone is no error."""
         try:
@@ -133,7 +147,7 @@ class KubeClient:
         a name only those of that name.
         """
         row = KINDS[kind]
-        chosen = {"limit": str(NAMES)} | ({"labelSelector": MODEL_LABEL} if row.labelled else {})
+        chosen = {"limit": str(NAMES), **row.ours}
         chosen |= {"fieldSelector": f"metadata.name={name}"} if name else {}
         found: list[Named] = []
         rest: dict[str, str] = {}

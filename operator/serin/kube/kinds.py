@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-from serin.domain.names import GROUP, KIND, PLURAL, VERSION
+from serin.domain.names import GROUP, KIND, MODEL_LABEL, PLURAL, VERSION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,11 @@ class Kind:
     def root(self) -> str:
         """The path of the group and version."""
         return f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+
+    @property
+    def ours(self) -> dict[str, str]:
+        """The query by which a list or a watch is of Serin's objects alone."""
+        return {"labelSelector": MODEL_LABEL} if self.labelled else {}
 
     def path(self, namespace: str | None, name: str | None = None, subresource: str | None = None) -> str:
         """The path of a collection, an object or a subresource; no namespace means all of them."""

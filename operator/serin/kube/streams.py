@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import aiohttp
 
-from serin.domain.names import MODEL_LABEL
 from serin.kube.connection import Call, Connection, within
 from serin.kube.errors import Request, refusal, unanswered
 from serin.kube.kinds import KINDS
@@ -105,8 +104,8 @@ async def _read(
 
 def _call(verb: str, kind: str, namespace: str | None, query: Mapping[str, str]) -> Call:
     row = KINDS[kind]
-    chosen = {"labelSelector": MODEL_LABEL} if row.labelled else {}
-    return Call(request=Request(verb, kind, namespace), path=row.path(namespace), query={**query, **chosen})
+    query = {**query, **row.ours}
+    return Call(request=Request(verb, kind, namespace), path=row.path(namespace), query=query)
 
 
 def _change(request: Request, line: bytes) -> Mapping[str, Any]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import inf
 from typing import Any, Final, Protocol
 
 from serin.domain.intent import Intent
@@ -65,8 +66,8 @@ class Store(Protocol):
         """Take in the answer to our own write."""
         ...
 
-    def drop(self, kind: str, namespace: str, name: str, uid: str) -> Key | None:
-        """Forget that very object."""
+    def drop(self, kind: str, namespace: str, name: str, uid: str, *, at: float) -> Key | None:
+        """Forget that very object, which was not there at a version."""
         ...
 
 
@@ -157,7 +158,7 @@ class Applier:
         kind, name, uid = removal.kind, removal.identity.name, removal.identity.uid
         with suppress(NotFound):
             await self._kube.delete(kind, key.namespace, name, uid=uid)
-        self._store.drop(kind, key.namespace, name, uid)
+        self._store.drop(kind, key.namespace, name, uid, at=inf)
         self._last.get(key, {}).pop((kind, name), None)
         logger.info("removed", extra={"key": str(key), "object": f"{kind}/{name}"})
 

@@ -1,6 +1,6 @@
-"""Tells a watch that shows nothing of what we ourselves have written.
+"""Tells a watch that shows nothing of what we ourselves have written or read.
 
-The answer to a write says that the server has newer state; the watch must show it soon. So a watch that has
+The answer says that the server has newer state; the watch must show it soon. So a watch that has
 stalled is found within a minute, without one more request, as long as anything is done. Where nothing is
 done, the sweeper finds it. An outage is not taken for that: what counts is how long after the write the
 server still answered.
@@ -8,11 +8,13 @@ server still answered.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Final
 
-from serin.domain.names import Key
+from serin.domain.names import KIND, Key
 from serin.kube.errors import KubeError, Request, Unavailable
 from serin.runtime.projections import Object
+from serin.runtime.rereading import READ
 from serin.runtime.store import Store
 
 PATIENCE_SECONDS: Final = 45.0
@@ -41,29 +43,23 @@ class EchoedStore(Store):
 
     def put(self, event: Mapping[str, Any]) -> Key | None:
         """See `Store`."""
-        self._shown(event)
+        self._came(KIND, event)
         return super().put(event)
 
     def observe(self, kind: str, event: Mapping[str, Any]) -> Key | None:
         """See `Store`."""
-        self._shown(event)
+        self._came(kind, event)
         return super().observe(kind, event)
 
     def remember(self, kind: str, obj: Object) -> None:
         """See `Store`."""
-        metadata = obj["metadata"]
-        version = int(metadata["resourceVersion"])
-        # What is known at that version already was shown before its answer came, or was no change at all.
-        known = max(self.version(kind, obj), self._deleted.get(metadata["uid"], -1))
-        if known < version:
-            place = f"{kind} {metadata['namespace']}/{metadata['name']}"
-            self._awaited.setdefault(metadata["uid"], _Awaited(place, version, self._clock()))
+        self._await(kind, obj)
         super().remember(kind, obj)
 
-    def drop(self, kind: str, namespace: str, name: str, uid: str) -> Key | None:
+    def drop(self, kind: str, namespace: str, name: str, uid: str, *, at: float = inf) -> Key | None:
         """See `Store`."""
         self._awaited.pop(uid, None)
-        return super().drop(kind, namespace, name, uid)
+        return super().drop(kind, namespace, name, uid, at=at)
 
     def answered(self, _: Request, error: KubeError | None) -> None:
         """The server has answered a request, or has not."""
@@ -74,14 +70,26 @@ class EchoedStore(Store):
         """The write that a watch should long have shown, in words; None while all were."""
         for awaited in self._awaited.values():
             if (late := self._answered - awaited.since) > PATIENCE_SECONDS:
-                return f"the watch has not shown for {late:.0f} s what was written to {awaited.place}"
+                return f"the watch has not shown for {late:.0f} s what became of {awaited.place}"
         return None
 
     def behind(self) -> float:
         """Seconds for which the oldest of our writes has not been shown, as long as the server answered."""
         return max([0.0, *(self._answered - awaited.since for awaited in self._awaited.values())])
 
-    def _shown(self, event: Mapping[str, Any]) -> None:
+    def _await(self, kind: str, obj: Object) -> None:
+        metadata = obj["metadata"]
+        version = int(metadata["resourceVersion"])
+        # What is known at that version already was shown before its answer came, or was no change at all.
+        known = max(self.version(kind, obj), self._deleted.get(metadata["uid"], -1))
+        if known < version:
+            place = f"{kind} {metadata['namespace']}/{metadata['name']}"
+            self._awaited.setdefault(metadata["uid"], _Awaited(place, version, self._clock()))
+
+    def _came(self, kind: str, event: Mapping[str, Any]) -> None:
+        if event["type"] == READ:
+            self._await(kind, event["object"])
+            return
         metadata = event["object"]["metadata"]
         awaited = self._awaited.get(metadata["uid"])
         if awaited and (event["type"] == "DELETED" or int(metadata["resourceVersion"]) >= awaited.version):

@@ -45,8 +45,8 @@ class Known(Protocol):
         """Everything known of a kind."""
         ...
 
-    def drop(self, kind: str, namespace: str, name: str, uid: str) -> Key | None:
-        """Forget that very object; the key that is to be looked at."""
+    def drop(self, kind: str, namespace: str, name: str, uid: str, *, at: float) -> Key | None:
+        """Forget that very object, which was not there at a version; the key that is to be looked at."""
         ...
 
 
@@ -128,7 +128,7 @@ class Informer:
             if row.uid in existing or self._namespace not in (None, row.namespace):
                 continue
             if int(row.resource_version) <= at and (
-                key := self._known.drop(self._kind, row.namespace, row.name, row.uid)
+                key := self._known.drop(self._kind, row.namespace, row.name, row.uid, at=at)
             ):
                 self._lost(key)
 

@@ -57,7 +57,7 @@ class Store:
         if event["type"] == "DELETED":
             return self._remove_model(key, obj["metadata"]["uid"], at=_version(obj["metadata"]))
         known = self._models.get(key)
-        if self._no_news(obj, known):
+        if self._buried(obj) or self._no_news(obj, known):
             return None
         self._models[key] = slim(obj)
         return key if known is None or _matters(known, obj) else None
@@ -70,6 +70,8 @@ class Store:
             return None
         if event["type"] == "DELETED":
             return self._remove_child(key, kind, metadata["name"], metadata["uid"], at=_version(metadata))
+        if self._buried(obj):
+            return None
         if before := self._home_before(key, kind, metadata):
             if self._children[before][kind, metadata["name"]].version >= _version(metadata):
                 return None
@@ -80,7 +82,7 @@ class Store:
 
     def remember(self, kind: str, obj: Object) -> None:
         """Take in the answer to a write of our own."""
-        if _version(obj["metadata"]) <= self._deleted.get(obj["metadata"]["uid"], -1):
+        if self._buried(obj):
             return
         if kind == KIND:
             key = _own_key(obj)
@@ -126,7 +128,7 @@ class Store:
     def forget(self, key: Key) -> None:
         """The ModelDeployment is gone. Its children stay until they are seen to go."""
         if model := self._models.get(key):
-            self._remove_model(key, model["metadata"]["uid"])
+            self._remove_model(key, model["metadata"]["uid"], at=_version(model["metadata"]))
 
     def names(self, kind: str) -> Iterator[Named]:
         """Everything known of a kind, for comparison with a list of what exists."""
@@ -142,13 +144,15 @@ class Store:
                 if child_kind == kind:
                     yield Named(key.namespace, name, child.uid, str(child.version))
 
-    def drop(self, kind: str, namespace: str, name: str, uid: str) -> Key | None:
-        """Forget that very object, whose deletion no watch has shown."""
+    def drop(self, kind: str, namespace: str, name: str, uid: str, *, at: float = inf) -> Key | None:
+        """Forget that very object, whose deletion no watch has shown; `at` is when it was not there any
+        more.
+        """
         if kind == KIND:
-            return self._remove_model(Key(namespace, name), uid)
+            return self._remove_model(Key(namespace, name), uid, at=at)
         for key, children in self._children.items():
             if key.namespace == namespace and (kind, name) in children:
-                return self._remove_child(key, kind, name, uid)
+                return self._remove_child(key, kind, name, uid, at=at)
         return None
 
     def _home_before(self, key: Key, kind: str, metadata: Mapping[str, Any]) -> Key | None:
@@ -172,7 +176,7 @@ class Store:
         children = self._children.setdefault(key, {})
         known = children.get((kind, name))
         # Only the answer to a write tells what we owned then, though the watch may have shown the rest.
-        if known and known.uid == uid and version < known.version + (not written):
+        if known and version < known.version + (not written):
             return False
         owned, foreign = _ownership(kind, metadata, known, written=written)
         view = project(kind, obj, foreign=foreign)
@@ -183,12 +187,13 @@ class Store:
 
     def _no_news(self, obj: Object, known: Object | None) -> bool:
         """Whether it is what is known, such as a write of ours whose answer came first, or older."""
-        if known is None:
-            return False
-        new, old = obj["metadata"], known["metadata"]
-        return new["uid"] == old["uid"] and _version(new) <= _version(old)
+        return known is not None and _version(obj["metadata"]) <= _version(known["metadata"])
 
-    def _remove_model(self, key: Key, uid: str, *, at: float = inf) -> Key | None:
+    def _buried(self, obj: Object) -> bool:
+        """Whether it is from before its deletion."""
+        return _version(obj["metadata"]) <= self._deleted.get(obj["metadata"]["uid"], -1)
+
+    def _remove_model(self, key: Key, uid: str, *, at: float) -> Key | None:
         self._bury(uid, at)
         known = self._models.get(key)
         if known is None or known["metadata"]["uid"] != uid:
@@ -196,7 +201,7 @@ class Store:
         del self._models[key]
         return key
 
-    def _remove_child(self, key: Key, kind: str, name: str, uid: str, *, at: float = inf) -> Key | None:
+    def _remove_child(self, key: Key, kind: str, name: str, uid: str, *, at: float) -> Key | None:
         self._bury(uid, at)
         children = self._children.get(key, {})
         known = children.get((kind, name))

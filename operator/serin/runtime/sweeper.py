@@ -39,8 +39,8 @@ class Known(Protocol):
         """Everything known of a kind."""
         ...
 
-    def drop(self, kind: str, namespace: str, name: str, uid: str) -> Key | None:
-        """Forget that object; the key that is to be looked at."""
+    def drop(self, kind: str, namespace: str, name: str, uid: str, *, at: float) -> Key | None:
+        """Forget that object, which was not there at a version; the key that is to be looked at."""
         ...
 
 
@@ -89,7 +89,8 @@ class Sweeper:
                 for row in self._gone(kind, namespace, listing):
                     place = f"{row.namespace}/{row.name}"
                     logger.info("deletion found", extra={"kind": kind, "object": place})
-                    if key := self._known.drop(kind, row.namespace, row.name, row.uid):
+                    at = int(listing.resource_version)
+                    if key := self._known.drop(kind, row.namespace, row.name, row.uid, at=at):
                         self._found(key, kind)
                 if unseen := self._unseen(kind, listing):
                     await self._must_be_shown(kind, namespace, unseen)

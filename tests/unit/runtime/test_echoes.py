@@ -1,9 +1,12 @@
-"""A watch that does not show our own writes is named; an outage and a slow watch are not taken for it."""
+"""A watch that does not show what we wrote or read is named; an outage and a slow watch are not taken for
+it.
+"""
 
 import pytest
 
 from serin.kube.errors import Request, Unavailable
 from serin.runtime.echoes import PATIENCE_SECONDS, EchoedStore
+from serin.runtime.rereading import READ
 from tests.unit.runtime.objects import deployment, seen
 
 ASKED = Request("apply", "Deployment", "ml", "fraud-r1")
@@ -35,8 +38,22 @@ def test_a_write_that_no_watch_shows_is_a_fault(store: EchoedStore, clock: Clock
     clock.now += LATE
     store.answered(ASKED, None)
 
-    assert "has not shown for 46 s what was written to Deployment ml/fraud" in (store.stalled() or "")
+    assert "has not shown for 46 s what became of Deployment ml/fraud" in (store.stalled() or "")
     assert store.behind() == LATE
+
+
+def test_what_was_read_must_be_shown_as_well(store: EchoedStore, clock: Clock) -> None:
+    store.remember("Deployment", deployment(version=11))
+    clock.now += 10
+    store.observe("Deployment", {"type": READ, "object": deployment(version=12)})
+    clock.now += LATE - 10
+    store.answered(ASKED, None)
+    assert store.behind() == LATE
+
+    store.observe("Deployment", seen(deployment(version=12)))
+    assert store.stalled() is None
+    store.observe("Deployment", {"type": READ, "object": deployment(version=12)})
+    assert store.behind() == 0
 
 
 @pytest.mark.parametrize("shown", [11, 12])

@@ -295,6 +295,40 @@ def test_what_a_list_no_longer_shows_is_dropped_by_uid(store: Store) -> None:
     assert list(store.names("Pod")) == []
 
 
+@pytest.mark.parametrize("version", [19, 25])
+def test_what_was_not_there_any_more_is_not_brought_back_by_an_older_event(
+    store: Store, version: int
+) -> None:
+    store.put(seen(model(version=18)))
+    store.observe("Deployment", seen(deployment(version=18)))
+    store.drop("ModelDeployment", "ml", "fraud", "m-1", at=25)
+    store.drop("Deployment", "ml", "fraud-r1", "c-1", at=25)
+
+    assert store.put(seen(model(version=version))) is None
+    assert store.observe("Deployment", seen(deployment(version=version))) is None
+
+    assert store.model(FRAUD) is None
+    assert store.observed(FRAUD).workloads == {}
+
+
+def test_what_got_its_label_back_after_a_list_without_it_is_known_again(store: Store) -> None:
+    store.observe("Deployment", seen(deployment(version=18)))
+    store.drop("Deployment", "ml", "fraud-r1", "c-1", at=25)
+
+    assert store.observe("Deployment", seen(deployment(version=26))) == FRAUD
+
+
+def test_an_object_made_anew_is_not_replaced_by_the_one_before(store: Store) -> None:
+    store.put(seen(model(uid="m-2", version=30)))
+    store.observe("Deployment", seen(deployment(uid="c-2", version=30)))
+
+    assert store.put(seen(model(uid="m-1", version=29))) is None
+    assert store.observe("Deployment", seen(deployment(uid="c-1", version=29))) is None
+
+    assert (store.model(FRAUD) or {})["metadata"]["uid"] == "m-2"
+    assert store.observed(FRAUD).workloads[R1].identity.uid == "c-2"
+
+
 def test_a_forgotten_model_leaves_its_children_to_their_own_deletion(store: Store) -> None:
     store.put(seen(model()))
     store.observe("HTTPRoute", seen(route()))
