@@ -21,6 +21,7 @@ from tests.truth.logs import PodTruth, Scrape, logs_of
 from tests.truth.stage import (
     AGAIN,
     BAD,
+    CANARIES,
     GOOD,
     KILLS,
     LESS_BAD,
@@ -165,8 +166,9 @@ async def play(folder: Path) -> Played:
                 together.create_task(act(stage))
             together.create_task(kills(judges["killed"]))
         await stage.behave(GOOD, GOOD)
-        # Until the last of it has been scraped and judged.
-        await asyncio.sleep(2 * QUIET_SECONDS)
+        scraped = time.time() + QUIET_SECONDS
+        for name, judge in judges.items():
+            await judge.until_heard(of=["fraud-pair"] if name == "pair" else CANARIES, since=scraped)
         return await _outcome(stage, judges)
 
 

@@ -8,7 +8,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any, Final
 from tests.cluster.local_server import PLACE
 from tests.cluster.processes import Program
 from tests.cluster.waiting import until
-from tests.truth.fleet import Pod, Scraper
+from tests.truth.fleet import PATIENT, Pod, Scraper
 from tests.truth.judge import STABLE
 from tests.truth.logs import PodTruth
 
@@ -39,6 +39,7 @@ FIRST: Final = {
     "fraud-pair": 1,
 }
 """How many pods each revision begins with."""
+CANARIES: Final = tuple(name for name in FIRST if name != STABLE)
 OVERTAKEN: Final = ("fraud-overtaken", 1)
 """The pod that is asked so seldom that a restart lets it overtake itself."""
 SELDOM, USUAL, OFTEN = 0.5, 8.0, 15.0
@@ -87,18 +88,17 @@ class Judge:
         self.lives.append(time.time())
         await self.program.__aenter__()
 
-    async def until_heard(self) -> None:
-        """Wait until this life of it has said of every canary how far it has judged."""
+    async def until_heard(self, *, of: Collection[str] = CANARIES, since: float = 0.0) -> None:
+        """Wait until this life of it has said of these canaries that it has judged beyond a moment."""
 
         async def heard() -> set[str]:
             return {
                 one["canary"]
                 for one in self.said()
-                if one["at"] > self.lives[-1] and one["boundary"] is not None
+                if one["at"] > self.lives[-1] and (one["boundary"] or 0.0) > since
             }
 
-        canaries = len(FIRST) - 1
-        await until(heard, lambda found: len(found) == canaries, what="a word of the judge on each canary")
+        await until(heard, lambda found: found >= set(of), within=PATIENT, what=f"the judge's word on {of}")
 
     def said(self) -> list[dict[str, Any]]:
         """Its words; a line that a kill has torn is none."""
