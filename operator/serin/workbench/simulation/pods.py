@@ -170,10 +170,15 @@ def _between_boundaries(scrapes: Scrapes, values: Floats, restarted: Chosen) -> 
     heard = scrapes.heard
     totals = np.cumsum(np.where(restarted, values, _increments(values, heard)), axis=-1)
     last = _last_heard(heard)[..., :-1]
+    earlier = np.take_along_axis(_last_heard(heard), np.maximum(last - 1, 0), axis=-1)
     following = (heard.shape[-1] - 1 - _last_heard(heard[..., ::-1]))[..., ::-1][..., 1:]
-    t0, t1 = (np.take_along_axis(scrapes.times, place, axis=-1) for place in (last, following))
-    v0, v1 = (np.take_along_axis(totals, place, axis=-1) for place in (last, following))
+    t0, t1, t_earlier = (
+        np.take_along_axis(scrapes.times, place, axis=-1) for place in (last, following, earlier)
+    )
+    v0, v1, v_earlier = (np.take_along_axis(totals, place, axis=-1) for place in (last, following, earlier))
     boundaries = -HOUR + np.arange(1, heard.shape[-1]) * INTERVAL
     part = np.where(t1 - t0 >= MISSED * INTERVAL, 0.0, (boundaries - t0) / (t1 - t0))
-    at = np.concatenate((np.zeros((*totals.shape[:-1], 1)), v0 + part * (v1 - v0)), axis=-1)
+    returns = (t0 - t_earlier >= MISSED * INTERVAL) & (boundaries < t0 + INTERVAL)
+    told = np.where(returns, v_earlier, v0 + part * (v1 - v0))
+    at = np.concatenate((np.zeros((*totals.shape[:-1], 1)), told), axis=-1)
     return np.diff(at, axis=-1)
