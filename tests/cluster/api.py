@@ -18,11 +18,11 @@ import aiohttp
 from tests.cluster import kubeconfig
 from tests.cluster.answers import ApiError, Change, Patch, holding
 from tests.cluster.resources import PODS, Object, Resource
-from tests.cluster.waiting import NotInTime, shown, until
+from tests.cluster.waiting import PATIENT, NotInTime, shown, until
 
 __all__ = ["Api", "ApiError", "Change", "Patch"]
 
-REQUEST_SECONDS = 30
+REQUEST_SECONDS = 120
 WATCH_SECONDS = 290
 LONGEST_LINE = 2**22
 
@@ -244,7 +244,7 @@ class Api:
         holds: Callable[[Object], object],
         namespace: str | None = None,
         *,
-        within: float = 30,
+        within: float = PATIENT,
     ) -> Object:
         """Follow one object until it holds; returns it as it was then.
 
@@ -267,7 +267,7 @@ class Api:
         raise AssertionError("a watch has no end")
 
     async def gone(
-        self, resource: Resource, name: str, namespace: str | None = None, *, within: float = 30
+        self, resource: Resource, name: str, namespace: str | None = None, *, within: float = PATIENT
     ) -> None:
         """Wait until there is no such object any more."""
 

@@ -140,8 +140,8 @@ class Program:
         ready: Callable[[], Awaitable[bool]] | None = None,
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
-        within: float = 60,
-        grace: float = 10,
+        within: float = 300,
+        grace: float = 60,
     ) -> None:
         self.name, self.log = name, log
         self._command = [str(part) for part in command]

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import yaml
 
 T = TypeVar("T")
 
 LOOK_EVERY_SECONDS = 0.05
+PATIENT: Final = 300.0
+"""For what is no promise, on a machine that does much else: a wait ends as soon as its condition holds."""
 
 
 class NotInTime(AssertionError):
@@ -39,7 +41,7 @@ async def until(
     look: Callable[[], Awaitable[T]],
     holds: Callable[[T], object] = bool,
     *,
-    within: float = 30,
+    within: float = PATIENT,
     what: str = "the condition",
 ) -> T:
     """Look again and again until what is seen holds; returns it.

@@ -63,7 +63,7 @@ async def _pair(
     """All rounds of one pair of replicas, and then what its rollouts and writes tell."""
     async with pair(place, lease=STEADY if options.default_lease else SHORT) as running:
         for kind in turns:
-            table.take(kind, await one_round(running, kind, dice))
+            table.take(kind, (await one_round(running, kind, dice)).seconds)
         await running.settled()
         await running.go_on()
         doubles = await running.doubles()

@@ -34,7 +34,9 @@ SHORT_SECONDS: Final = 4.0
 STEADY: Final = ("--lease-duration=15", "--lease-renew-deadline=10", "--lease-retry-period=2")
 """The defaults: for tests beside many others, where a request may wait for seconds."""
 STEADY_SECONDS: Final = 15.0
-PATIENT: Final = 150.0
+STEADY_RETRY_SECONDS: Final = 2.0
+PATIENT: Final = 400.0
+"""For what is no promise, on a machine that does much else."""
 
 
 @dataclass(slots=True)
@@ -65,7 +67,10 @@ class Pair:
 
     async def holder(self) -> str:
         """Who the Lease says leads."""
-        return str((await lease_of(self)).get("spec", {}).get("holderIdentity") or "")
+        return str((await self._lease()).get("spec", {}).get("holderIdentity") or "")
+
+    async def _lease(self) -> Object:
+        return await self.cluster.api.find(LEASES, LEASE, self.place) or {}
 
     async def writes(self) -> Requests:
         """All that either has written to models and their children, and was not refused."""
@@ -78,6 +83,7 @@ class Pair:
 
     async def broken(self) -> list[str]:
         """What must not be: rules broken, actions of two leaders."""
+        await self.watcher.settled()
         told = [str(violation) for violation in violations(self.watcher.history)]
         return told + [f"double action: {one}" for one in await self.doubles()]
 
@@ -98,11 +104,6 @@ class Pair:
             await self.stage.model.apply(self.stage.version(str(number)))
             await self.stage.model.until(condition("Ready"), within=PATIENT)
             self.rollouts += 1
-
-
-async def lease_of(pair: Pair) -> Object:
-    """The pair's Lease; empty where there is none."""
-    return await pair.cluster.api.find(LEASES, LEASE, pair.place) or {}
 
 
 def double_actions(writes: Requests) -> Iterator[Request]:

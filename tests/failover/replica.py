@@ -16,7 +16,7 @@ from tests.cluster.tasks import begin
 from tests.faults.proxy import FaultProxy
 
 LEADING, STANDBY = "ok, leading", "ok, standby"
-LOOK_SECONDS: Final = 1.0
+LOOK_SECONDS: Final = 10.0
 
 
 class Replica:

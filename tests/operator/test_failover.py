@@ -1,24 +1,40 @@
 """Two replicas: one acts, and when it goes the other takes over soon and alone, however it went (I12).
 
 A round of each kind; `make failover` runs hundreds. All mostly wait, so they are begun together, each with a
-pair of its own, and each is awaited by its test.
+pair of its own, and each is awaited by its test. What was written to the Lease, by whom and in which order,
+has to be right in every round. How soon is read from the stamps of those who wrote it, and held by one round
+of three: a machine that stands still now and then is no fault of a replica.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from random import Random
 from typing import Final
 
 from tests.cluster.waiting import until
-from tests.failover.pair import STEADY, STEADY_SECONDS, Pair, lease_of, pair
-from tests.failover.rounds import KINDS, all_cut_off, lease_deleted, one_round
+from tests.failover.pair import PATIENT, STEADY, STEADY_RETRY_SECONDS, STEADY_SECONDS, Pair, pair
+from tests.failover.rounds import (
+    KINDS,
+    Takeover,
+    all_cut_off,
+    held_by,
+    lease_deleted,
+    one_round,
+    stamp,
+    versions,
+)
 from tests.faults.run import Ground
 from tests.operator.beside import beside
 
-IN_ORDER_WITHIN: Final = 6.0
-"""Far below the Lease's time, so it was given back; two seconds are held by `make failover`."""
-RENEWALS: Final = 2
+ROUNDS: Final = 3
+WIPED_SECONDS: Final = 2 * STEADY_RETRY_SECONDS
+"""How long a Lease without a holder is left alone that was not given back: no other reason is as soon."""
+SPARE_SECONDS: Final = 2.0
+SLEWED_SECONDS: Final = 0.05
+"""By which clocks that are being set may differ in the time of a Lease."""
+RENEWALS: Final = 4
 
 
 @asynccontextmanager
@@ -31,24 +47,45 @@ async def at_work(ground: Ground) -> AsyncIterator[Pair]:
         assert await running.broken() == []
 
 
-async def taken_over(ground: Ground, kind: str) -> float:
-    """A round of one kind; seconds until another leads."""
+async def taken_over(ground: Ground, kind: str, soon: Callable[[Takeover], bool]) -> list[Takeover]:
+    """Rounds of one kind until one was soon, or as many as there may be."""
+    rounds: list[Takeover] = []
     async with at_work(ground) as running:
-        return await one_round(running, kind, Random(1))
+        while len(rounds) < ROUNDS and not any(map(soon, rounds)):
+            rounds.append(await one_round(running, kind, Random(1)))
+    return rounds
+
+
+def run_out(seen: Takeover) -> bool:
+    """It was taken only when its time was over, reckoned from the last renewal."""
+    return seen.given_back is None and seen.silent >= STEADY_SECONDS - SLEWED_SECONDS
 
 
 @beside
 async def test_a_leader_that_ends_in_order_gives_its_lease_back(ground: Ground) -> None:
-    assert await taken_over(ground, "ended") < IN_ORDER_WITHIN
+    """And the next one takes it for just that reason. A leader that has no time for it says so."""
+
+    def handed_over(seen: Takeover) -> bool:
+        return seen.given_back is not None and seen.given_back < WIPED_SECONDS
+
+    rounds = await taken_over(ground, "ended", handed_over)
+
+    assert all(seen.given_back is not None or run_out(seen) for seen in rounds), rounds
+    assert any(map(handed_over, rounds)), rounds
 
 
 @beside
 async def test_another_takes_over_from_one_that_cannot_soon_and_alone(ground: Ground) -> None:
+    def soon(seen: Takeover) -> bool:
+        return seen.seconds <= STEADY_SECONDS + SPARE_SECONDS
+
     kinds = [kind for kind in KINDS if kind != "ended"]
 
-    seconds = await asyncio.gather(*(taken_over(ground, kind) for kind in kinds))
+    found = await asyncio.gather(*(taken_over(ground, kind, soon) for kind in kinds))
 
-    assert max(seconds) <= STEADY_SECONDS + 2.0, dict(zip(kinds, seconds, strict=True))
+    for kind, rounds in zip(kinds, found, strict=True):
+        assert all(map(run_out, rounds)), (kind, rounds)
+        assert any(map(soon, rounds)), (kind, rounds)
 
 
 @beside
@@ -61,34 +98,51 @@ async def test_an_outage_longer_than_the_lease_leaves_one_leader(ground: Ground)
 
 @beside
 async def test_a_deleted_lease_makes_no_second_leader(ground: Ground) -> None:
-    async with at_work(ground) as running:
+    """Its leader makes it again and stays; the other one would only where that is silent for long."""
+
+    async def stays(running: Pair) -> bool:
         leader, _ = await running.settled()
-        holder = await running.holder()
+        began, holder = time.time(), await running.holder()
+        made = await lease_deleted(running)
+        if held_by(made) != holder:
+            assert stamp(made, "acquireTime") - began >= WIPED_SECONDS - SLEWED_SECONDS, made
+            return False
+        return await running.holder() == holder and (await running.settled())[0] is leader
 
-        await lease_deleted(running)
-
-        assert await running.holder() == holder
-        assert (await running.settled())[0] is leader
+    async with at_work(ground) as running:
+        tries = 1
+        while not await stays(running):
+            tries += 1
+            assert tries <= ROUNDS
 
 
 @beside
 async def test_a_standby_asks_for_nothing_and_a_leader_only_renews(ground: Ground) -> None:
     """These two find no Lease, as after the installation."""
     async with pair(ground, lease=STEADY, rolls=False, first=True) as running:
-        await running.settled()
-        versions: set[str] = set()
+        tries = [await beside_renewals(running)]
+        while tries[-1] and len(tries) < ROUNDS:
+            tries.append(await beside_renewals(running))
 
-        async def renewed() -> int:
-            versions.add((await lease_of(running))["metadata"]["resourceVersion"])
-            return len(versions) - 1
+        assert not tries[-1], tries
 
-        async with running.cluster.audit.counting() as counted:
-            await until(renewed, lambda count: count >= RENEWALS, what="some renewals")
 
-        asked = counted.requests.within(running.place).that(lambda one: one.agent.startswith("serin/"))
-        renewals = asked.on("leases")
-        assert {one.verb for one in renewals} <= {"update", "watch"}
-        updates = [one for one in renewals if one.verb == "update"]
-        assert len({one.agent for one in updates}) == 1
-        assert RENEWALS <= len(updates) <= RENEWALS + 1
-        assert len(asked.that(lambda one: one.verb not in ("list", "watch"))) == len(updates)
+async def beside_renewals(running: Pair) -> list[str]:
+    """What the two ask beside the renewals of one of them, each in its time, and the watches of both."""
+    await running.settled()
+    async with running.cluster.audit.counting() as counted, versions(running) as seen:
+
+        async def renewals() -> int:
+            return len(seen) - 1
+
+        await until(renewals, lambda count: count >= RENEWALS, within=PATIENT, what="some renewals")
+    asked = counted.requests.within(running.place).that(lambda one: one.agent.startswith("serin/"))
+    updates = asked.on("leases").that(lambda one: one.verb == "update")
+    others = asked.that(
+        lambda one: one.verb not in (("watch", "update") if one.resource == "leases" else ("watch", "list"))
+    )
+    first, *_, last = updates
+    renewed_in = (last.at - first.at).total_seconds()
+    too_often = len(updates) - 1 > renewed_in / STEADY_RETRY_SECONDS + 1
+    by = {one.agent for one in updates}
+    return [*map(str, others), *map(str, updates if too_often else ()), *(by if len(by) > 1 else ())]
