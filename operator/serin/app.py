@@ -45,6 +45,7 @@ from serin.runtime.prometheuses import Prometheuses
 from serin.runtime.queue import WorkQueue
 from serin.runtime.reporter import Tellers
 from serin.runtime.settings import Settings
+from serin.runtime.succession import caught_up
 from serin.runtime.sweeper import Sweeper
 from serin.runtime.telemetry import Telemetry
 from serin.runtime.webhooks import Webhooks
@@ -230,6 +231,8 @@ class Operator:
         if self._lease:
             await self._lease.won()
             self._parts.spawn(self._lease.kept(), LEASE)
+            namespaces = self._settings.namespaces
+            await caught_up(self._kube, self._store, namespaces=namespaces, found=self._queue.add)
         self._acts = True
         await self._connect(opened)
         self._parts.spawn(self._recorder.run(), "events")
