@@ -6,7 +6,9 @@ import pytest
 
 from serin.domain.status import (
     AnalysisStatus,
+    Condition,
     CountsStatus,
+    Resolved,
     RevisionStatus,
     Rollout,
     SignalPin,
@@ -59,6 +61,47 @@ def test_who_has_which_share_is_told_at_once(whose: str, field: str) -> None:
     assert urgency(Status(**{whose: one}), Status(**{whose: one})) is Urgency.NONE
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"observed_generation": 2},
+        {"phase": "Progressing"},
+        {"url": "http://fraud.ml.svc"},
+        {"selector": "serin.dev/model=fraud"},
+        {"resolved": Resolved(runtime="custom@2", revision="fraud-1")},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_what_a_waiter_or_an_autoscaler_acts_on_is_told_at_once(change: dict[str, object]) -> None:
+    assert urgency(Status(), Status().model_copy(update=change)) is Urgency.TRANSITION
+
+
+@pytest.mark.parametrize(
+    ("change", "needed"),
+    [
+        ({"type": "Progressing"}, Urgency.TRANSITION),
+        ({"status": "False"}, Urgency.TRANSITION),
+        ({"reason": "Paused"}, Urgency.TRANSITION),
+        ({"observed_generation": 2}, Urgency.TRANSITION),
+        ({"message": "other words"}, Urgency.WORDS),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_of_a_condition_all_but_its_words_is_told_at_once(change: dict[str, object], needed: Urgency) -> None:
+    condition = Condition(
+        type="Ready",
+        status="True",
+        observed_generation=1,
+        reason="Complete",
+        message="",
+        last_transition_time=NOON,
+    )
+
+    before, after = (Status(conditions=[one]) for one in (condition, condition.model_copy(update=change)))
+
+    assert urgency(before, after) is needed
+
+
 def test_what_the_judge_learnt_goes_along_with_other_writes() -> None:
     """It is told when the comparison begins, and a restart that has lost it learns it again."""
     pin = SignalPin(name="errors", phi="1.5", usual="0.01")
@@ -72,12 +115,13 @@ def test_what_the_judge_learnt_goes_along_with_other_writes() -> None:
 ATTEMPT = Rollout(attempt="fraud-1.1", state=State.PREPARING, since=NOON, started_at=NOON)
 
 
+@pytest.mark.parametrize("field", ["replicas", "ready_replicas"])
 @pytest.mark.parametrize(
     ("rollout", "needed"), [(None, Urgency.COUNTS), (ATTEMPT, Urgency.WORDS)], ids=["steady", "rollout"]
 )
 def test_pods_that_a_rollout_moves_wait_for_its_next_transition(
-    rollout: Rollout | None, needed: Urgency
+    rollout: Rollout | None, needed: Urgency, field: str
 ) -> None:
     before = Status(replicas=3, ready_replicas=1, rollout=rollout)
 
-    assert urgency(before, before.model_copy(update={"ready_replicas": 2})) is needed
+    assert urgency(before, before.model_copy(update={field: 2})) is needed
