@@ -37,7 +37,7 @@ class ClusterInMemory:
     Attributes:
         writes: Every write that was asked for, as `verb kind/name`.
         wasted: Those of them that changed nothing.
-        reads: What was read anew, as `kind/name`, or listed, as `kind`.
+        reads: What was asked of the server beside writes, as `kind/name`, or listed, as `kind`.
         kill_at: The number of the write at which the process dies; None never. Counted in `calls`.
         kill_again_after: Writes of the next process until it dies, too.
         after_acting: Whether it dies after the server has acted.
@@ -135,6 +135,7 @@ class ClusterInMemory:
         self._call(f"delete {kind}/{name}", before=False)
 
     async def stays(self, kind: str, namespace: str, name: str, *, uid: str) -> bool:
+        self.reads.append(f"{kind}/{name}")
         known = self.objects.get((kind, name))
         if known is None or "deletionTimestamp" in known["metadata"]:
             return False

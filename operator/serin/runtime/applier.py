@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 
 from serin.domain.intent import Intent
 from serin.domain.manifests import owner_of
-from serin.domain.names import KIND, MODEL_LABEL, Key
+from serin.domain.names import MODEL_LABEL, Key
 from serin.domain.observed import Observed
 from serin.domain.plan import Guard, Removal, Write
 from serin.kube.errors import Conflict, Forbidden, Invalid, NotFound, Request
@@ -60,6 +60,10 @@ class Store(Protocol):
 
     def observed(self, key: Key) -> Observed:
         """A ModelDeployment's children."""
+        ...
+
+    def lost(self, key: Key, kind: str, name: str) -> bool:
+        """Whether a ModelDeployment had a child of that name that went."""
         ...
 
     def remember(self, kind: str, obj: Mapping[str, Any]) -> None:
@@ -178,8 +182,8 @@ class Applier:
         self._last.setdefault(key, {})[write.kind, write.name] = entry
 
     async def _write(self, intent: Intent, write: Write) -> None:
-        if write.identity is None and (write.kind, write.name) in self._last.get(intent.key, {}):
-            await self._see_owner(intent)
+        if write.identity is None and self._store.lost(intent.key, write.kind, write.name):
+            await self._see_owner(intent.key, write)
         try:
             answer = await self._kube.apply(write.manifest, fence=_fence(write))
         except Conflict:
@@ -196,18 +200,22 @@ class Applier:
         owner = owner_of(write.manifest)
         if write.identity is None or owner is None or write.identity.owner_uid == owner["uid"]:
             return False
-        stays = await self._kube.stays(owner["kind"], key.namespace, owner["name"], uid=owner["uid"])
+        stays = await self._stays(key, owner)
         if not stays:
             logger.info("owner goes", extra={"object": f"{write.kind}/{write.name}", "key": str(key)})
         return not stays
 
-    async def _see_owner(self, intent: Intent) -> None:
+    async def _see_owner(self, key: Key, write: Write) -> None:
         """What was there and is gone may have gone with its owner, whose end no watch has shown yet: pods
         would be started for nobody.
         """
-        key = intent.key
-        if not await self._kube.stays(KIND, key.namespace, key.name, uid=intent.uid):
-            raise NotFound(Request("make children of", KIND, *key), "it is gone, and so are its children")
+        owner = owner_of(write.manifest)
+        if owner is not None and not await self._stays(key, owner):
+            request = Request("make children of", owner["kind"], key.namespace, owner["name"])
+            raise Conflict(request, "it is gone, and so are its children")
+
+    async def _stays(self, key: Key, owner: Mapping[str, Any]) -> bool:
+        return await self._kube.stays(owner["kind"], key.namespace, owner["name"], uid=owner["uid"])
 
     async def _write_over(self, intent: Intent, write: Write) -> dict[str, Any]:
         """The name is taken: by an object of ours that the watch has not shown yet, or by somebody else's."""

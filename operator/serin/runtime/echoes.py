@@ -81,7 +81,7 @@ class EchoedStore(Store):
         metadata = obj["metadata"]
         version = int(metadata["resourceVersion"])
         # What is known at that version already was shown before its answer came, or was no change at all.
-        known = max(self.version(kind, obj), self._deleted.get(metadata["uid"], -1))
+        known = max(self.version(kind, obj), self._departures.until(metadata["uid"]))
         if known < version:
             place = f"{kind} {metadata['namespace']}/{metadata['name']}"
             self._awaited.setdefault(metadata["uid"], _Awaited(place, version, self._clock()))

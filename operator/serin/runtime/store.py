@@ -5,11 +5,10 @@ last write; a watch event from before it is dropped, told by the resource versio
 by a watch (after a 410 it starts anew): those are the sweeper's.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import inf
-from typing import Any, Final
+from typing import Any
 
 from serin.domain.names import FIELD_MANAGER, KIND, MODEL_LABEL, REQUEST_ANNOTATIONS, Key
 from serin.domain.observed import (
@@ -22,11 +21,10 @@ from serin.domain.observed import (
     WorkloadView,
 )
 from serin.kube.client import Named
+from serin.runtime.departures import Departures
 from serin.runtime.ownership import ALWAYS_OURS, Ownership, ownership, taken
 from serin.runtime.projections import Object, SliceView, View, project
 from serin.runtime.slimming import slim
-
-REMEMBERED_DELETIONS: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +44,7 @@ class Store:
     def __init__(self) -> None:
         self._models: dict[Key, Object] = {}
         self._children: dict[Key, dict[tuple[str, str], _Child]] = {}
-        # An answer to our own write may arrive after the watch has shown the object's deletion. By uid, the
-        # version of that: an object that only lost our label is deleted to the watch, and written again.
-        self._deleted: OrderedDict[str, float] = OrderedDict()
+        self._departures = Departures()
 
     def put(self, event: Mapping[str, Any]) -> Key | None:
         """Take in a watch event of a ModelDeployment."""
@@ -57,7 +53,7 @@ class Store:
         if event["type"] == "DELETED":
             return self._remove_model(key, obj["metadata"]["uid"], at=_version(obj["metadata"]))
         known = self._models.get(key)
-        if self._buried(obj) or self._no_news(obj, known):
+        if self._departures.late(obj) or self._no_news(obj, known):
             return None
         self._models[key] = slim(obj)
         return key if known is None or _matters(known, obj) else None
@@ -70,7 +66,7 @@ class Store:
             return None
         if event["type"] == "DELETED":
             return self._remove_child(key, kind, metadata["name"], metadata["uid"], at=_version(metadata))
-        if self._buried(obj):
+        if self._departures.late(obj):
             return None
         if before := self._home_before(key, kind, metadata):
             if self._children[before][kind, metadata["name"]].version >= _version(metadata):
@@ -82,7 +78,7 @@ class Store:
 
     def remember(self, kind: str, obj: Object) -> None:
         """Take in the answer to a write of our own."""
-        if self._buried(obj):
+        if self._departures.late(obj):
             return
         if kind == KIND:
             key = _own_key(obj)
@@ -120,6 +116,10 @@ class Store:
             pods=tuple(view for view in views if isinstance(view, PodView)),
             jobs={view.identity.name: view for view in views if isinstance(view, JobView)},
         )
+
+    def lost(self, key: Key, kind: str, name: str) -> bool:
+        """Whether a ModelDeployment had a child of that name, of a kind that Serin writes, that went."""
+        return self._departures.lost(key, kind, name)
 
     def keys(self) -> tuple[Key, ...]:
         """The ModelDeployments known."""
@@ -189,12 +189,8 @@ class Store:
         """Whether it is what is known, such as a write of ours whose answer came first, or older."""
         return known is not None and _version(obj["metadata"]) <= _version(known["metadata"])
 
-    def _buried(self, obj: Object) -> bool:
-        """Whether it is from before its deletion."""
-        return _version(obj["metadata"]) <= self._deleted.get(obj["metadata"]["uid"], -1)
-
     def _remove_model(self, key: Key, uid: str, *, at: float) -> Key | None:
-        self._bury(uid, at)
+        self._departures.went(uid, at)
         known = self._models.get(key)
         if known is None or known["metadata"]["uid"] != uid:
             return None
@@ -202,7 +198,7 @@ class Store:
         return key
 
     def _remove_child(self, key: Key, kind: str, name: str, uid: str, *, at: float) -> Key | None:
-        self._bury(uid, at)
+        self._departures.went(uid, at)
         children = self._children.get(key, {})
         known = children.get((kind, name))
         if known is None or known.uid != uid:
@@ -210,12 +206,9 @@ class Store:
         del children[kind, name]
         if not children:
             del self._children[key]
+        if not isinstance(known.view, PodView | SliceView):
+            self._departures.child_went(key, kind, name)
         return key
-
-    def _bury(self, uid: str, at: float) -> None:
-        self._deleted[uid] = at
-        if len(self._deleted) > REMEMBERED_DELETIONS:
-            self._deleted.popitem(last=False)
 
 
 def _version(metadata: Mapping[str, Any]) -> int:
