@@ -26,8 +26,21 @@ AUDIT_POLICY: Final = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
     "omitStages": ["RequestReceived", "ResponseStarted"],
-    "rules": [{"level": "Metadata"}],
+    "omitManagedFields": True,
+    "rules": [
+        {
+            "level": "RequestResponse",
+            "verbs": ["create", "update", "patch"],
+            "resources": [
+                {"group": "serin.dev", "resources": ["modeldeployments/status"]},
+                {"group": "gateway.networking.k8s.io", "resources": ["httproutes"]},
+                {"group": "discovery.k8s.io", "resources": ["endpointslices"]},
+            ],
+        },
+        {"level": "Metadata"},
+    ],
 }
+"""With the answers to writes of statuses, routes and endpoints, which tell the version that each has made."""
 EC_KEY_HEADER: Final = bytes.fromhex("303102010104 20")
 EC_KEY_CURVE: Final = bytes.fromhex("a00a06082a8648ce3d030107")
 

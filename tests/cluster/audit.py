@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from tests.cluster.api import Api
+from tests.cluster.resources import Object
 from tests.cluster.waiting import until
 
 WRITES: Final = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 READS: Final = frozenset({"get", "list"})
+ROUND_TRIPS: Final = 4
 BOOKKEEPING: Final = frozenset({"leases", "events", "selfsubjectaccessreviews", "selfsubjectrulesreviews"})
 """What a program asks about itself and leaves as a trace: counted apart from its work."""
 
@@ -47,6 +49,8 @@ class Request:
     path: str
     agent: str = ""
     """The program that asked, as it calls itself."""
+    version: str = ""
+    """The resourceVersion in the answer, where the log has answers of the kind."""
 
     def __str__(self) -> str:
         kind = f"{self.resource}/{self.subresource}" if self.subresource else self.resource or self.path
@@ -122,8 +126,8 @@ class AuditLog:
     async def position(self) -> int:
         """The end of the last whole line, once the log holds everything that was answered before the call."""
         end = 0
-        # The server writes an answer's line just after the answer: two round trips give it time to overtake.
-        for _ in range(2):
+        # The server writes an answer's line just after the answer: some round trips give it time to overtake.
+        for _ in range(ROUND_TRIPS):
             mark = f"/version?mark={uuid.uuid4()}"
             start = self._path.stat().st_size
             await self._api.request("GET", mark)
@@ -142,6 +146,17 @@ class AuditLog:
             request for line in self._lines(since, end, user) if (request := _request(json.loads(line)))
         ]
         return Requests([request for request in requests if not request.path.startswith("/version?mark=")])
+
+    async def written(self, body: Object) -> float:
+        """When who wrote a version was answered, in Unix seconds; of a kind whose answers are in the log."""
+        version: str = body["metadata"]["resourceVersion"]
+
+        async def look() -> list[datetime]:
+            lines = self._lines(0, await self.position(), f'"{version}"')
+            found = [request for line in lines if (request := _request(json.loads(line)))]
+            return [one.answered for one in found if one.version == version]
+
+        return min(await until(look, what=f"who wrote version {version}")).timestamp()
 
     @asynccontextmanager
     async def counting(self) -> AsyncIterator[Counted]:
@@ -185,4 +200,5 @@ def _request(line: dict[str, Any]) -> Request | None:
         answered=datetime.fromisoformat(line["stageTimestamp"]),
         path=line["requestURI"],
         agent=line.get("userAgent", ""),
+        version=(line.get("responseObject") or {}).get("metadata", {}).get("resourceVersion", ""),
     )

@@ -15,7 +15,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from tests.cluster.api import Api
 from tests.cluster.mirror import Mirror
 from tests.cluster.resources import ENDPOINT_SLICES, Object
-from tests.cluster.waiting import until
+from tests.cluster.waiting import PATIENT, until
 
 SERVICE_LABEL = "kubernetes.io/service-name"
 
@@ -86,7 +86,7 @@ class ServiceResolver(AbstractResolver):
         return ready_or_last_resort(self._slices.objects.values(), self._port_name)
 
     async def until(
-        self, holds: Callable[[frozenset[Endpoint]], object], *, within: float = 30
+        self, holds: Callable[[frozenset[Endpoint]], object], *, within: float = PATIENT
     ) -> frozenset[Endpoint]:
         """Wait until the endpoints of new connections are as asked."""
 

@@ -26,7 +26,7 @@ from tests.cluster.endpoints import Endpoint
 from tests.cluster.envoy_config import ROUTES, STAT_PREFIX, Backend, DataPlane, Files, Json
 from tests.cluster.processes import Program
 
-APPLIED_WITHIN: Final = 20.0
+APPLIED_WITHIN: Final = 120.0
 
 
 class NotApplied(Exception):

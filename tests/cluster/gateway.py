@@ -33,7 +33,8 @@ from tests.cluster.resources import (
     Object,
 )
 from tests.cluster.routing import PUBLIC, Finding, View
-from tests.cluster.waiting import until
+from tests.cluster.tasks import begin
+from tests.cluster.waiting import PATIENT, until
 
 CONTROLLER: Final = "serin.dev/test-gateway"
 CLASS: Final = "serin-test"
@@ -101,9 +102,9 @@ class Gateway:
             for mirror in (self._routes, self._services, self._slices):
                 await exit_.enter_async_context(mirror)
             self._exit = exit_.pop_all()
-        self._tasks = [asyncio.create_task(self._apply_changes())]
+        self._tasks = [begin(self._apply_changes(), "the gateway's changes")]
         if self._report is Report.ACCEPTED:
-            self._tasks.append(asyncio.create_task(self._report_changes()))
+            self._tasks.append(begin(self._report_changes(), "the gateway's reports"))
         return self
 
     async def __aexit__(
@@ -145,11 +146,14 @@ class Gateway:
         return next((one for one in reversed(self.history) if one.route == Key(namespace, name)), None)
 
     async def until_served(
-        self, namespace: str, name: str, weights: Mapping[str, int], *, within: float = 60
+        self, namespace: str, name: str, weights: Mapping[str, int], *, within: float = PATIENT
     ) -> Applied:
-        """Wait until Envoy serves these weights, by Service."""
+        """Wait until Envoy serves these weights, by Service. Raises what has ended the controller."""
 
         async def look() -> Applied | None:
+            for task in self._tasks:
+                if task.done():
+                    task.result()
             return self.served(namespace, name)
 
         what = f"{dict(weights)} in Envoy for {namespace}/{name}"

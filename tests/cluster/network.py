@@ -8,12 +8,15 @@ others get a user namespace too.
 
 import asyncio
 import ctypes
+import itertools
 import os
+import random
 import shutil
 import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +29,8 @@ GATEWAY: Final = "10.244.0.1"
 """The bridge's address: control plane, gateway and Prometheus listen there, and pods reach them there."""
 PREFIX: Final = "10.244"
 NETMASK_BITS: Final = 16
+PORTS: Final = range(10000, 30000)
+"""Below those that Linux gives to connections, and to who asks for any."""
 
 CLONE_NEWNET: Final = 0x40000000
 CLONE_NEWUSER: Final = 0x10000000
@@ -75,11 +80,24 @@ def ip(commands: str) -> None:
 
 
 def free_port(host: str = GATEWAY) -> int:
-    """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody listens on, and that nobody else gets: who is to listen may start much later.
+
+    None that the kernel gives to connections, and none that this process has been given lately. Processes in
+    one network begin at different places.
+    """
+    for port in _ports:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((host, port))
+            return port
+    raise AssertionError("the ports have no end")
+
+
+def _rotated() -> Iterator[int]:
+    start = random.randrange(len(PORTS))
+    return itertools.cycle([*PORTS[start:], *PORTS[:start]])
+
+
+_ports: Final = _rotated()
 
 
 def _unshare() -> None:

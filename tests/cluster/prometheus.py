@@ -26,7 +26,7 @@ from tests.cluster.binaries import Missing, Say, cache_home
 from tests.cluster.discovery import META, PodDiscovery
 from tests.cluster.network import GATEWAY, free_port
 from tests.cluster.processes import Program, answers
-from tests.cluster.waiting import until
+from tests.cluster.waiting import PATIENT, until
 
 PODS_JOB: Final = "kubernetes-pods"
 TWICE: Final = {"serin.test/twice": "true"}
@@ -111,7 +111,7 @@ class Prometheus:
         found = await self.query(expression)
         return float(found[0]["value"][1]) if found else None
 
-    async def until(self, expression: str, *, within: float = 30) -> list[dict[str, Any]]:
+    async def until(self, expression: str, *, within: float = PATIENT) -> list[dict[str, Any]]:
         """Wait until an expression yields something."""
 
         async def look() -> list[dict[str, Any]]:

@@ -64,12 +64,13 @@ async def test_requests_under_way_survive_the_removal_of_their_backend(
     async with LocalServer("slow", tmp_path, latency_seconds=1.0) as slow:
         await envoy.apply(split({slow: 100}))
         async with Traffic(envoy.url + INFER, per_second=50) as users:
-            await users.more(1)
+            await users.more(20)
             await envoy.apply(split({stable: 100}))
             await users.more(100)
 
     assert users.results.lost() == [], users.results.story()
-    assert users.results.by_revision()["slow"] > 40
+    # More than were answered before: at this rate many are under way at any time.
+    assert users.results.by_revision()["slow"] > 20
 
 
 async def test_a_backend_without_endpoints_answers_503(envoy: Envoy, stable: LocalServer) -> None:

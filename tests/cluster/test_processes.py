@@ -70,5 +70,5 @@ async def test_nothing_outlives_a_process_that_is_killed(tmp_path: Path) -> None
     async def left() -> list[object]:
         return [*filter(alive, pids), *filter(Path.exists, [folder])]
 
-    await until(left, lambda found: not found, within=10, what="the end of everything")
+    await until(left, lambda found: not found, what="the end of everything")
     assert len(pids) == 2

@@ -32,7 +32,7 @@ def deployment(revision: str, *, sleep_seconds: int) -> Object:
         "lifecycle": {"preStop": {"sleep": {"seconds": sleep_seconds}}},
     }
     labels = {"app": "iris"}
-    spec = {"containers": [server], "terminationGracePeriodSeconds": 10}
+    spec = {"containers": [server], "terminationGracePeriodSeconds": 30}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -91,7 +91,7 @@ async def iris(cluster: Cluster, namespace: str) -> str:
     """Two ready pods of revision `old`, behind a Service; returns their namespace."""
     cluster.images["serin.test/model-server:1"] = IMAGE
     await cluster.api.apply(service(), namespace)
-    await cluster.api.apply(deployment("old", sleep_seconds=4), namespace)
+    await cluster.api.apply(deployment("old", sleep_seconds=12), namespace)
     await cluster.api.until(DEPLOYMENTS, "iris", rolled_out, namespace)
     return namespace
 
@@ -108,7 +108,7 @@ async def test_pods_are_replaced_behind_the_gateway_without_a_lost_request(
         await until(envoy.served, all_served)
         async with Traffic(envoy.url + INFER, per_second=100, host=iris) as users:
             await users.more(100)
-            await api.apply(deployment("new", sleep_seconds=4), iris)
+            await api.apply(deployment("new", sleep_seconds=12), iris)
             await api.until(DEPLOYMENTS, "iris", rolled_out, iris)
             await until(envoy.served, all_served)
             since = await users.more(100)
@@ -125,7 +125,7 @@ async def test_pods_are_replaced_behind_a_service_without_a_lost_request(api: Ap
         ) as users,
     ):
         await users.more(100)
-        await api.apply(deployment("new", sleep_seconds=4), iris)
+        await api.apply(deployment("new", sleep_seconds=12), iris)
         await api.until(DEPLOYMENTS, "iris", rolled_out, iris)
         await users.reconnect()
         since = await users.more(100)

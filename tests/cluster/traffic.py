@@ -19,7 +19,7 @@ from typing import Any, Self
 import aiohttp
 from aiohttp.abc import AbstractResolver
 
-from tests.cluster.waiting import NotInTime
+from tests.cluster.waiting import PATIENT, NotInTime
 
 IDLE_SECONDS = 3.0
 """A connection idle for longer is not used again: servers close theirs after 5 s (uvicorn)."""
@@ -217,7 +217,7 @@ class Traffic:
         while self._idle:
             await self._idle.pop().session.close()
 
-    async def more(self, count: int, *, within: float = 60) -> float:
+    async def more(self, count: int, *, within: float = PATIENT) -> float:
         """Wait until so many further requests are done; returns when the wait began, in Unix seconds."""
         began, enough = time.time(), len(self.results.sent) + count
         try:
@@ -245,7 +245,7 @@ class Traffic:
 
     async def _send(self) -> None:
         now = asyncio.get_running_loop().time
-        client = self._idle.popleft() if self._idle else self._connect(now())
+        client = await self._one_of_the_idle(now()) or self._connect(now())
         sent = await self._fate(client.session)
         reusable = (
             client.opened >= self._renewed and now() < client.expires and sent.fate is not Fate.TRANSPORT
@@ -257,6 +257,15 @@ class Traffic:
         self.results.sent.append(sent)
         async with self._progress:
             self._progress.notify_all()
+
+    async def _one_of_the_idle(self, now: float) -> _Client | None:
+        """One that may be used; while this process stood still, those it had may have got old."""
+        while self._idle:
+            client = self._idle.popleft()
+            if now < client.expires:
+                return client
+            await client.session.close()
+        return None
 
     async def _fate(self, session: aiohttp.ClientSession) -> Sent:
         at, begin = time.time(), time.perf_counter()

@@ -2,13 +2,14 @@
 
 Four ways to lose them, one model for each, again and again: its containers are killed, it loses its
 readiness, a foreign hand scales it to nothing, its node is gone. The clock starts with the version of the
-EndpointSlice that has no ready endpoint any more; the gateway's own delay is told apart.
+EndpointSlice that has no ready endpoint any more; the gateway's own delay is told apart. Times are those at
+which the API server answered who wrote, and the gateway's.
 """
 
 import asyncio
 import itertools
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +18,8 @@ import aiohttp
 from tests.cluster.resources import DEPLOYMENTS, PODS, Object
 from tests.cluster.waiting import until
 from tests.endurance.ground import Stage
-from tests.invariants.world import Seen, revision_of
+from tests.invariants.watcher import Watcher, version_of
+from tests.invariants.world import revision_of
 from tests.stage.model import Model, condition, phase, spec, state
 
 WEIGHT: Final = 50
@@ -36,36 +38,42 @@ class Loss:
     """And to Envoy's taking that route over."""
 
 
-async def losses(stage: Stage, *, rounds: int) -> list[Loss]:
-    """Let a canary lose its endpoints in every way, so many times."""
+async def losses(
+    stage: Stage, *, rounds: int, enough: Callable[[Loss], bool] = lambda one: False
+) -> list[Loss]:
+    """Let a canary lose its endpoints in every way, so many times, or until once was enough for a way."""
     found = await asyncio.gather(
-        *(_lost_again_and_again(stage, name, way, rounds) for name, way in WAYS.items())
+        *(_lost_again_and_again(stage, name, rounds=rounds, enough=enough) for name in WAYS)
     )
     return list(itertools.chain.from_iterable(found))
 
 
-async def _lost_again_and_again(stage: Stage, way: str, act: Way, rounds: int) -> list[Loss]:
+async def _lost_again_and_again(
+    stage: Stage, way: str, *, rounds: int, enough: Callable[[Loss], bool]
+) -> list[Loss]:
     model = Model(stage.cluster.api, stage.place, way)
     await model.apply(_version("stable"))
-    stable = (await model.until(condition("Ready"), within=120))["status"]["stable"]["revision"]
+    stable = (await model.until(condition("Ready")))["status"]["stable"]["revision"]
     await stage.gateway.until_served(stage.place, way, {stable: 100})
     found = []
     for number in range(rounds):
         await model.apply(_version(f"canary-{number}"))
-        await model.until(state("Stepping"), within=120)
+        await model.until(state("Stepping"))
         weights = await model.until_weights(WEIGHT)
         canary = next(name for name in weights if name != stable)
         await stage.gateway.until_served(stage.place, way, weights)
-        began = time.time()
-        await act(stage, model, canary)
-        found.append(await _answered(stage, way, canary, since=began))
+        before, began = await stage.watcher.settled(), time.time()
+        await WAYS[way](stage, model, canary)
+        found.append(await _answered(stage, way, canary, since=began, after=before))
         await model.apply(_version("stable"))
-        await model.until(phase("Ready"), within=120)
+        await model.until(phase("Ready"))
+        if enough(found[-1]):
+            break
     return found
 
 
-async def _answered(stage: Stage, way: str, canary: str, *, since: float) -> Loss:
-    """Wait until Envoy gives the canary nothing."""
+async def _answered(stage: Stage, way: str, canary: str, *, since: float, after: int) -> Loss:
+    """Wait until Envoy gives the canary nothing, later than a version of all and a time."""
     place = stage.place
 
     async def look() -> float | None:
@@ -78,22 +86,24 @@ async def _answered(stage: Stage, way: str, canary: str, *, since: float) -> Los
             None,
         )
 
-    served = await until(look, within=60, what=f"weight 0 of {canary} in Envoy")
+    served = await until(look, what=f"weight 0 of {canary} in Envoy")
     assert served is not None
     await stage.watcher.settled()
-    history = [seen for seen in stage.watcher.history_of(way) if seen.at >= since]
-    lost = next(_emptied(history, canary))
-    written = stage.watcher.taken_away(way, canary, since=since)
+    log = stage.cluster.audit
+    lost = await log.written(emptied(stage.watcher, way, canary, since=after))
+    written = await log.written(stage.watcher.taken_away(way, canary, since=after))
     return Loss(way=way, written=written - lost, served=served - lost)
 
 
-def _emptied(history: list[Seen], revision: str) -> Iterator[float]:
-    """When the revision's EndpointSlice had no ready endpoint."""
-    for seen in history:
-        if seen.object["kind"] == "EndpointSlice" and revision_of(seen.object) == revision:
-            endpoints = seen.object.get("endpoints") or []
-            if not any(one["conditions"].get("ready") for one in endpoints):
-                yield seen.at
+def emptied(watcher: Watcher, model: str, revision: str, *, since: int) -> Object:
+    """The first version of the revision's EndpointSlice after another version that has no ready endpoint."""
+    for seen in watcher.history_of(model):
+        body = seen.object
+        ready = [one for one in body.get("endpoints") or [] if one["conditions"].get("ready")]
+        own = body["kind"] == "EndpointSlice" and revision_of(body) == revision
+        if own and version_of(body) > since and not ready:
+            return body
+    raise AssertionError(f"{revision} never lost its endpoints")
 
 
 async def _killed(stage: Stage, model: Model, canary: str) -> None:

@@ -62,7 +62,7 @@ class Member:
     async def born(self) -> None:
         """Its first version serves, and users begin to ask."""
         await self._apply(Wish.GOOD)
-        seen = await self.model.until(condition("Ready"), within=240)
+        seen = await self.model.until(condition("Ready"))
         revision: str = seen["status"]["stable"]["revision"]
         await self._ground.gateway.until_served(
             self._ground.place, self.model.name, {revision: 100}, within=60

@@ -33,7 +33,7 @@ from tests.stage.operator import ACCESS, ACCOUNT
 WIDTH: Final = 8
 """Runs at once that two cores bear: they mostly wait, but each starts an operator or two."""
 TWICE: Final = 2
-COLLECTING_WITHIN: Final = 90.0
+COLLECTING_WITHIN: Final = 240.0
 
 Reference = tuple[Workload, str]
 GROUNDS: Final[WeakKeyDictionary[Cluster, Ground]] = WeakKeyDictionary()

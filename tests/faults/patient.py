@@ -8,10 +8,10 @@ import aiohttp
 
 from tests.cluster.api import Api, ApiError
 from tests.cluster.resources import Object, Resource
-from tests.cluster.waiting import NotInTime
+from tests.cluster.waiting import PATIENT, NotInTime
 
 AGAIN_SECONDS: Final = 0.2
-AWAY_AT_MOST: Final = 60.0
+AWAY_AT_MOST: Final = 180.0
 LOST: Final = (aiohttp.ClientError, OSError, TimeoutError)
 
 
@@ -52,7 +52,7 @@ class PatientApi(Api):
         holds: Callable[[Object], object],
         namespace: str | None = None,
         *,
-        within: float = 30,
+        within: float = PATIENT,
     ) -> Object:
         """See `Api`; over the ends of watches."""
         clock = asyncio.get_running_loop().time

@@ -7,7 +7,7 @@ delivered what the server has. A watch over restarts of the server is `patient`:
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Final, Self
 
@@ -37,7 +37,7 @@ KINDS: Final = {
     "HTTPRoute": HTTP_ROUTES,
     "Pod": PODS,
 }
-ARRIVE_WITHIN: Final = 60.0
+ARRIVE_WITHIN: Final = 240.0
 
 
 class Gap(Exception):
@@ -61,6 +61,7 @@ class Watcher:
         self._latest = 0
         self._kinds = dict(KINDS)
         self._live: dict[str, dict[str, int]] = {kind: {} for kind in KINDS}
+        self._gone: set[str] = set()
         self._synced: set[str] = set()
 
     async def __aenter__(self) -> Self:
@@ -98,30 +99,36 @@ class Watcher:
             if seen.object["kind"] == kind and seen.object["metadata"]["name"] == name
         ]
 
-    def taken_away(self, model: str, revision: str, *, since: float) -> float:
-        """When the model's route first gave a revision nothing any more."""
+    def taken_away(self, model: str, revision: str, *, since: int) -> Object:
+        """The first version of the model's route after another version that gives a revision nothing."""
         for seen in self.of("HTTPRoute", model):
-            if seen.at >= since and not route_weights(seen.object).get(revision):
-                return seen.at
+            if version_of(seen.object) > since and not route_weights(seen.object).get(revision):
+                return seen.object
         raise AssertionError(f"{revision} never came to weight 0")
 
-    async def settled(self) -> None:
-        """Wait until everything the server has was seen."""
-        await self._complete()
+    async def settled(self) -> int:
+        """Wait until everything was seen that the server had when this was called; its newest version."""
+        newest = 0
         for kind, resource in self._kinds.items():
+            there = _versions(await self._api.list(resource, self._namespace))
+            newest = max(newest, *there.values(), 0)
 
-            async def difference(kind: str = kind, resource: Resource = resource) -> object:
-                there = _versions(await self._api.list(resource, self._namespace))
-                return {
-                    uid: version for uid, version in there.items() if self._live[kind].get(uid, 0) < version
-                }
+            async def missing(kind: str = kind, there: Mapping[str, int] = there) -> object:
+                await self._complete()
+                live = self._live[kind]
+                return [
+                    uid
+                    for uid, version in there.items()
+                    if uid not in self._gone and live.get(uid, 0) < version
+                ]
 
             await until(
-                difference,
-                lambda missing: not missing,
+                missing,
+                lambda found: not found,
                 within=ARRIVE_WITHIN,
                 what=f"every version of every {kind} at the watcher",
             )
+        return newest
 
     async def verdict(self, model: str) -> list[str]:
         """What a model's history so far breaks, first things first; empty if nothing."""
@@ -161,7 +168,7 @@ class Watcher:
             # Lists leave the kind of their items out.
             body: Object = {**change.object, "kind": kind}
             meta, gone = body["metadata"], change.type == "DELETED"
-            version = int(meta["resourceVersion"])
+            version = version_of(body)
             # An end that fell into a gap is told with the last version; it comes after all that was seen.
             known = gone and self._live[kind].get(meta["uid"]) == version
             self._latest = max(self._latest, version)
@@ -169,9 +176,15 @@ class Watcher:
             self._seen.setdefault((kind, place), Seen(at=time.time(), object=body, deleted=gone))
             if gone:
                 self._live[kind].pop(meta["uid"], None)
+                self._gone.add(meta["uid"])
             else:
                 self._live[kind][meta["uid"]] = version
 
 
+def version_of(body: Object) -> int:
+    """Its resourceVersion: one etcd numbers all kinds together."""
+    return int(body["metadata"]["resourceVersion"])
+
+
 def _versions(objects: Iterable[Object]) -> dict[str, int]:
-    return {body["metadata"]["uid"]: int(body["metadata"]["resourceVersion"]) for body in objects}
+    return {body["metadata"]["uid"]: version_of(body) for body in objects}

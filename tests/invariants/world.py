@@ -36,11 +36,12 @@ def dated(history: Sequence[Seen]) -> list[Seen]:
     """A history in which nothing is younger than what was written after it.
 
     Each kind has a watch of its own, and on a busy machine one is seconds behind another: a version was
-    written before the first arrival of all that come after it.
+    written before the first arrival of all that come after it. A route's own stamp tells it, too.
     """
     earliest, found = inf, []
     for seen in reversed(history):
-        earliest = min(earliest, seen.at)
+        stamped = seen.object["kind"] == "HTTPRoute" and "deletionTimestamp" not in seen.object["metadata"]
+        earliest = min(earliest, _written(seen) if stamped else seen.at)
         found.append(replace(seen, at=earliest))
     return found[::-1]
 

@@ -8,7 +8,7 @@ from tests.stage.operator import Operator
 async def test_a_model_gets_ready_and_kubectl_says_so(serin: Operator, fraud: Model, shell: Kubectl) -> None:
     await fraud.apply(spec(router="Replicas", replicas=2))
 
-    said = await shell("wait", "--for=condition=Ready", f"mdep/{fraud.name}", "--timeout=60s")
+    said = await shell("wait", "--for=condition=Ready", f"mdep/{fraud.name}", "--timeout=300s")
 
     assert "condition met" in said
     seen = await fraud.until(condition("Ready"))

@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from tests.cluster.api import Api
 from tests.cluster.resources import DEPLOYMENTS, HTTP_ROUTES, PODS, SERVICES, Object
-from tests.cluster.waiting import until
+from tests.cluster.waiting import PATIENT, until
 from tests.invariants.watcher import MODEL_DEPLOYMENTS
 from tests.invariants.world import REVISION, route_weights
 
 IMAGE: Final = "serin.test/model:1"
 GATEWAY: Final = {"name": "public", "namespace": "infra"}
-PROBE_TIMEOUT: Final = 10
+PROBE_TIMEOUT: Final = 30
 """Seconds: a machine that stands still for a moment is no fault of a pod."""
 Holds = Callable[[Object], object]
 
@@ -94,7 +94,7 @@ class Model:
             MODEL_DEPLOYMENTS, self.name, {"metadata": {"annotations": asked}}, self.namespace
         )
 
-    async def until(self, holds: Holds, *, within: float = 60) -> Object:
+    async def until(self, holds: Holds, *, within: float = PATIENT) -> Object:
         """Wait until the status speaks of the newest generation and the predicate holds of the object."""
 
         def current(seen: Object) -> object:
@@ -114,7 +114,7 @@ class Model:
         route = await self.api.get(HTTP_ROUTES, self.name, self.namespace)
         return {name: weight for name, weight in route_weights(route).items() if weight}
 
-    async def until_weights(self, canary: int, *, within: float = 60) -> dict[str, int]:
+    async def until_weights(self, canary: int, *, within: float = PATIENT) -> dict[str, int]:
         """Wait until the route gives the canary this weight, and the stable revision the rest."""
         wanted = {canary, 100 - canary} - {0}
         return await until(

@@ -20,6 +20,7 @@ from tests.cluster.audit import service_account
 from tests.cluster.cluster import Cluster
 from tests.cluster.network import GATEWAY, free_port
 from tests.cluster.processes import Ended, Program, answers
+from tests.cluster.resources import NAMESPACES
 from tests.cluster.waiting import until
 
 MANIFESTS: Final = Path(__file__).parents[2] / "manifests" / "base"
@@ -27,7 +28,9 @@ ACCESS: Final = (MANIFESTS / "namespace.yaml", MANIFESTS / "access.yaml")
 ACCOUNT: Final = ("serin-system", "serin")
 USER: Final = service_account(*ACCOUNT)
 """Its name in the audit log."""
-PATIENCE_SECONDS: Final = 120
+ASKED_AT_MOST: Final = 8
+"""Requests of one look."""
+PATIENCE_SECONDS: Final = 240
 """With a start, and with rest, on a machine that does other things as well: neither is a promise."""
 
 
@@ -62,6 +65,8 @@ class Operator:
             self._command += [f"--prometheus={prometheus}", f"--scrape-interval={scrape_seconds}"]
         self._command += arguments
         self._program: Program | None = None
+        self._judged: list[dict[str, object]] = []
+        self._read = 0
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -112,17 +117,22 @@ class Operator:
         await self.start()
 
     async def at_rest(self, *, seconds: float = 1.0) -> None:
-        """Wait until it has looked at something since its start, and then at nothing for a while."""
+        """Wait until it has looked at something since its start, and then at nothing for a while.
+
+        In which the API server has answered more than a look asks of it: where that is slow, a look is too.
+        """
         clock = asyncio.get_running_loop().time
-        seen, since = 0.0, clock()
+        seen, since, answers = 0.0, clock(), 0
 
-        async def quiet() -> float:
-            nonlocal seen, since
+        async def quiet() -> bool:
+            nonlocal seen, since, answers
             if (looks := await self.looks()) != seen:
-                seen, since = looks, clock()
-            return clock() - since if seen else 0.0
+                seen, since, answers = looks, clock(), 0
+            await self._cluster.api.get(NAMESPACES, "default")
+            answers += 1
+            return bool(seen) and clock() - since >= seconds and answers > ASKED_AT_MOST
 
-        await until(quiet, lambda rest: rest >= seconds, within=PATIENCE_SECONDS, what="the operator's rest")
+        await until(quiet, within=PATIENCE_SECONDS, what="the operator's rest")
 
     async def looks(self) -> float:
         """How many looks at its models its process has ended well."""
@@ -136,9 +146,14 @@ class Operator:
         )
 
     def judgements(self) -> list[dict[str, object]]:
-        """Every turn of the verdict that it has logged."""
-        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
-        return [line for line in lines if line["event"] == "judged"]
+        """Every turn of the verdict that it has logged; what was read before is not read again."""
+        with self.log.open("rb") as log:
+            log.seek(self._read)
+            whole, end, _ = log.read().rpartition(b"\n")
+        self._read += len(whole + end)
+        lines = [json.loads(line) for line in whole.splitlines() if line.startswith(b"{")]
+        self._judged += [line for line in lines if line["event"] == "judged"]
+        return self._judged
 
     def freeze(self) -> None:
         """Stop its time: it neither works nor ends."""
