@@ -126,13 +126,20 @@ class ClusterInMemory:
         rows = [Named(NAMESPACE, one["name"], one["uid"], one["resourceVersion"]) for one in found]
         return Listing(str(self.version), tuple(rows))
 
-    async def delete(self, kind: str, namespace: str, name: str, *, uid: str) -> None:
+    async def delete(self, kind: str, namespace: str, name: str, *, uid: str) -> Object | None:
         self._call(f"delete {kind}/{name}", before=True)
         known = self.objects.get((kind, name))
-        if known is None or known["metadata"]["uid"] != uid:
-            raise NotFound(Request("delete", kind, namespace, name), "no such object", status=404)
-        self.remove(kind, name, ours=True)
+        if known is None:
+            return None
+        if known["metadata"]["uid"] != uid:
+            raise Conflict(Request("delete", kind, namespace, name), "another one by now", status=409)
+        if known["metadata"].get("finalizers"):
+            held = {**known["metadata"], "deletionTimestamp": self.now.isoformat()}
+            self._put(kind, name, {**known, "metadata": held}, told=False)
+        else:
+            self.remove(kind, name, ours=True)
         self._call(f"delete {kind}/{name}", before=False)
+        return copy.deepcopy(self.objects.get((kind, name)))
 
     async def stays(self, kind: str, namespace: str, name: str, *, uid: str) -> bool:
         self.reads.append(f"{kind}/{name}")

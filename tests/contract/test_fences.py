@@ -136,6 +136,27 @@ async def test_a_delete_spares_an_object_of_the_same_name(kube: KubeClient, name
     assert await kube.get("Service", namespace, "fraud") == created
 
 
+async def test_a_delete_tells_what_is_held_up(kube: KubeClient, cluster: Cluster, namespace: str) -> None:
+    made = await kube.apply(service(namespace), fence=CreateOnly())
+    uid = made["metadata"]["uid"]
+    held = {"metadata": {"finalizers": ["test.serin.dev/held-up"]}}
+    await cluster.api.patch(SERVICES, "fraud", held, namespace)
+
+    for _ in range(2):
+        answer = await kube.delete("Service", namespace, "fraud", uid=uid)
+        assert answer is not None
+        assert answer["metadata"]["deletionTimestamp"]
+
+    await cluster.api.patch(SERVICES, "fraud", {"metadata": {"finalizers": None}}, namespace)
+    assert await kube.delete("Service", namespace, "fraud", uid=uid) is None
+
+
+async def test_a_delete_of_what_is_there_leaves_nothing(kube: KubeClient, namespace: str) -> None:
+    made = await kube.apply(service(namespace), fence=CreateOnly())
+
+    assert await kube.delete("Service", namespace, "fraud", uid=made["metadata"]["uid"]) is None
+
+
 async def test_a_delete_of_what_is_gone_is_content(kube: KubeClient, namespace: str) -> None:
     await kube.delete("Service", namespace, "fraud", uid=NOBODY)
 

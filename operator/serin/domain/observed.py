@@ -22,6 +22,7 @@ class Identity:
         owner_uid: uid of the controlling owner reference; None when there is none.
         content: The `serin.dev/content` annotation.
         foreign: Another manager owns a field that Serin applies, seen in managedFields.
+        terminating: It is being deleted, and a finalizer holds it up.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Identity:
     owner_uid: str | None
     content: str | None
     foreign: bool = False
+    terminating: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,6 @@ class RevisionView:
     """A ControllerRevision: the frozen rendering of a revision.
 
     Attributes:
-        terminating: It is being deleted, and a finalizer holds it up.
         contents: What `plan` has worked out from it, which stays true as long as it does.
     """
 
@@ -46,7 +47,6 @@ class RevisionView:
     full_hash: str
     number: int
     data: Mapping[str, Any]
-    terminating: bool = False
     contents: dict[object, str] = field(default_factory=dict, compare=False, repr=False)
 
 

@@ -118,7 +118,8 @@ def removals(scene: Scene) -> tuple[Removal, ...]:
     left = seen.route if scene.router.kind is None else None
     ours = left is not None and left.identity.owner_uid == scene.intent.uid
     routes = (Removal(kind="HTTPRoute", identity=left.identity),) if left and ours else ()
-    return routes + _abandoned(scene) + (_spent(scene) if decision.state is State.IDLE else ())
+    wanted = routes + _abandoned(scene) + (_spent(scene) if decision.state is State.IDLE else ())
+    return tuple(removal for removal in wanted if not removal.identity.terminating)
 
 
 def _abandoned(scene: Scene) -> tuple[Removal, ...]:
@@ -205,7 +206,7 @@ def _revision_services(scene: Scene) -> Iterator[Write]:
         view, template = scene.observed.revisions.get(revision), scene.template(revision)
         if view is None or template is None or _unborn(scene, revision, size):
             continue
-        if view.terminating and not size:
+        if view.identity.terminating and not size:
             continue
         owner = _owner(scene, view)
         manifest = revision_service(scene.intent, revision, template, owner=owner)
@@ -229,7 +230,7 @@ def _workloads(scene: Scene, *, shrinking: bool) -> Iterator[Write]:
         known = scene.observed.workloads.get(revision)
         if view is None or template is None or _unborn(scene, revision, size):
             continue
-        if view.terminating and not size and (known is None or not known.desired):
+        if view.identity.terminating and not size and (known is None or not known.desired):
             continue
         shrinks = known is not None and size < known.desired
         if shrinks is shrinking:
@@ -270,7 +271,7 @@ def _owner(scene: Scene, view: RevisionView) -> Manifest:
     """Whose a revision's children are: its record's, or the model's while the record is on its way out, whose
     end would take them with it until a record made anew can have them.
     """
-    if view.terminating:
+    if view.identity.terminating:
         return model_owner(scene.intent)
     return revision_owner(scene.intent, view.hash, view.identity.uid)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from serin.domain.names import FIELD_MANAGER, Key
-from serin.kube.errors import NotFound, Request
+from serin.kube.errors import NotFound, Request, Unavailable
 from serin.kube.fences import Fence
 from serin.kube.kinds import EVENT, KINDS, MODEL_DEPLOYMENT
 from serin.kube.licence import Licence
@@ -113,19 +113,16 @@ class KubeClient:
         """What a watch that is never late would show of that name: at most one object, and as of when. A
         list, for to list is a right that there is anyway.
         """
-        row = KINDS[kind]
-        answer = await self._send(
-            Request("list", kind, namespace, name),
-            "GET",
-            row.path(namespace),
-            query={"fieldSelector": f"metadata.name={name}", **row.ours},
-        )
+        request, query = Request("list", kind, namespace, name), {"fieldSelector": f"metadata.name={name}"}
+        answer = await self._list(request, query, accept=JSON)
         return Page(answer["metadata"]["resourceVersion"], tuple(answer["items"] or ()), rest="")
 
-    async def delete(self, kind: str, namespace: str, name: str, *, uid: str) -> None:
-        """Delete that very object, and in the background what it owns. One already gone is no error."""
+    async def delete(self, kind: str, namespace: str, name: str, *, uid: str) -> dict[str, Any] | None:
+        """Delete that very object, and in the background what it owns; how it is now where something holds it
+        up. One already gone is no error.
+        """
         try:
-            await self._send(
+            answer = await self._send(
                 Request("delete", kind, namespace, name),
                 "DELETE",
                 KINDS[kind].path(namespace, name),
@@ -133,7 +130,8 @@ class KubeClient:
                 body={"preconditions": {"uid": uid}, "propagationPolicy": "Background"},
             )
         except NotFound:
-            return
+            return None
+        return answer if answer.get("metadata", {}).get("finalizers") else None
 
     async def stays(self, kind: str, namespace: str, name: str, *, uid: str) -> bool:
         """Whether that very object is there, and not on its way out. A list of one name: to list is a right
@@ -146,23 +144,24 @@ class KubeClient:
         """Names and versions of Serin's objects of a kind, in one namespace or in all, as of one moment; with
         a name only those of that name.
         """
-        row = KINDS[kind]
-        chosen = {"limit": str(NAMES), **row.ours}
-        chosen |= {"fieldSelector": f"metadata.name={name}"} if name else {}
+        chosen = {"limit": str(NAMES)} | ({"fieldSelector": f"metadata.name={name}"} if name else {})
         found: list[Named] = []
         rest: dict[str, str] = {}
         while True:
-            answer = await self._send(
-                Request("list", kind, namespace),
-                "GET",
-                row.path(namespace),
-                query=chosen | rest,
-                accept=METADATA_ONLY,
-            )
+            answer = await self._list(Request("list", kind, namespace), chosen | rest, accept=METADATA_ONLY)
             found += [_named(item["metadata"]) for item in answer["items"] or ()]
             if not answer["metadata"].get("continue"):
                 return Listing(answer["metadata"]["resourceVersion"], tuple(found))
             rest = {"continue": answer["metadata"]["continue"]}
+
+    async def _list(self, request: Request, query: Mapping[str, str], *, accept: str) -> dict[str, Any]:
+        """Serin's objects of a kind, as far as the query chooses them."""
+        row = KINDS[request.kind]
+        path = row.path(request.namespace)
+        answer = await self._send(request, "GET", path, query={**query, **row.ours}, accept=accept)
+        if "items" not in answer or "metadata" not in answer:
+            raise Unavailable(request, "the answer is no list")
+        return answer
 
     async def serves(self, kind: str) -> bool:
         """Whether the cluster has this kind."""

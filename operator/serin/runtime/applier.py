@@ -10,10 +10,8 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import inf
 from typing import Any, Final, Protocol
 
 from serin.domain.intent import Intent
@@ -21,7 +19,7 @@ from serin.domain.manifests import owner_of
 from serin.domain.names import MODEL_LABEL, Key
 from serin.domain.observed import Observed
 from serin.domain.plan import Guard, Removal, Write
-from serin.kube.errors import Conflict, Forbidden, Invalid, NotFound, Request
+from serin.kube.errors import Conflict, Forbidden, Invalid, Request
 from serin.kube.fences import CreateOnly, Exact, Existing, Fence
 
 logger = logging.getLogger(__name__)
@@ -46,8 +44,8 @@ class Kube(Protocol):
         """An object that the watches do not show."""
         ...
 
-    async def delete(self, kind: str, namespace: str, name: str, *, uid: str) -> None:
-        """Delete that very object."""
+    async def delete(self, kind: str, namespace: str, name: str, *, uid: str) -> dict[str, Any] | None:
+        """Delete that very object; how it is where something holds it up, None where it is gone."""
         ...
 
     async def stays(self, kind: str, namespace: str, name: str, *, uid: str) -> bool:
@@ -158,11 +156,15 @@ class Applier:
         return Applied(made, tuple(restored), min(waits, default=None))
 
     async def remove(self, key: Key, removal: Removal) -> None:
-        """Delete an object; that it is gone already is as good."""
+        """Delete an object; that it is gone already is as good. One that is held up stays known until it is
+        shown to be gone.
+        """
         kind, name, uid = removal.kind, removal.identity.name, removal.identity.uid
-        with suppress(NotFound):
-            await self._kube.delete(kind, key.namespace, name, uid=uid)
-        self._store.drop(kind, key.namespace, name, uid, at=inf)
+        held = await self._kube.delete(kind, key.namespace, name, uid=uid)
+        if held is not None:
+            self._store.remember(kind, held)
+        else:
+            self._store.drop(kind, key.namespace, name, uid, at=int(removal.identity.resource_version))
         self._last.get(key, {}).pop((kind, name), None)
         logger.info("removed", extra={"key": str(key), "object": f"{kind}/{name}"})
 

@@ -74,6 +74,7 @@ def _identity(obj: Object, foreign: bool) -> Identity:
         owner_uid=owner["uid"] if owner else None,
         content=_annotation(obj, CONTENT_ANNOTATION),
         foreign=foreign,
+        terminating="deletionTimestamp" in metadata,
     )
 
 
@@ -105,7 +106,6 @@ def _controller_revision(obj: Object, foreign: bool) -> RevisionView | None:
         full_hash=_annotation(obj, FULL_HASH_ANNOTATION) or "",
         number=obj.get("revision", 0),
         data=Packed(obj.get("data") or {}),
-        terminating="deletionTimestamp" in obj["metadata"],
     )
 
 

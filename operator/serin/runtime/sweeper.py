@@ -76,24 +76,26 @@ class Sweeper:
         """
         while True:
             await asyncio.sleep(every)
-            try:
-                await self.sweep()
-            except KubeError as error:
-                logger.warning("sweep skipped", extra={"error": str(error)})
+            await self.sweep()
 
     async def sweep(self) -> None:
         """Drop what exists no more, and tell whose it was; see that what exists is shown."""
         for kind in self._kinds:
             for namespace in self._namespaces:
-                listing = await self._lister.list_metadata(kind, namespace)
-                for row in self._gone(kind, namespace, listing):
-                    place = f"{row.namespace}/{row.name}"
-                    logger.info("deletion found", extra={"kind": kind, "object": place})
-                    at = int(listing.resource_version)
-                    if key := self._known.drop(kind, row.namespace, row.name, row.uid, at=at):
-                        self._found(key, kind)
-                if unseen := self._unseen(kind, listing):
-                    await self._must_be_shown(kind, namespace, unseen)
+                try:
+                    await self._sweep(kind, namespace)
+                except KubeError as error:
+                    logger.warning("sweep skipped", extra={"kind": kind, "error": str(error)})
+
+    async def _sweep(self, kind: str, namespace: str | None) -> None:
+        listing = await self._lister.list_metadata(kind, namespace)
+        at = int(listing.resource_version)
+        for row in self._gone(kind, namespace, listing):
+            logger.info("deletion found", extra={"kind": kind, "object": f"{row.namespace}/{row.name}"})
+            if key := self._known.drop(kind, row.namespace, row.name, row.uid, at=at):
+                self._found(key, kind)
+        if unseen := self._unseen(kind, listing):
+            await self._must_be_shown(kind, namespace, unseen)
 
     def _gone(self, kind: str, namespace: str | None, listing: Listing) -> list[Named]:
         existing = {row.uid for row in listing.items}

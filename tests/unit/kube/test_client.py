@@ -112,6 +112,17 @@ async def test_an_answer_cut_in_the_middle_is_no_answer(tmp_path: Path) -> None:
             await kube.apply(SERVICE, fence=CreateOnly())
 
 
+async def test_an_answer_that_is_no_list_is_none(tmp_path: Path) -> None:
+    async def served(_: web.Request) -> web.Response:
+        return web.json_response({"kind": "Status", "status": "Success"})
+
+    async with server(served) as port, KubeClient.connected(kubeconfig(tmp_path, port)) as kube:
+        with pytest.raises(Unavailable, match="list Service: the answer is no list"):
+            await kube.list_metadata("Service")
+        with pytest.raises(Unavailable, match="list Service ml/fraud: the answer is no list"):
+            await kube.newest("Service", "ml", "fraud")
+
+
 async def test_a_token_file_is_sent_and_never_shown(tmp_path: Path) -> None:
     seen = []
 

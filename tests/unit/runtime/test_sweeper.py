@@ -147,6 +147,17 @@ async def test_other_namespaces_are_not_swept(server: Server, store: Store) -> N
     assert found == []
 
 
+async def test_a_list_that_fails_keeps_no_other_from_being_made(
+    sweeper: Sweeper, server: Server, store: Store, found: list[tuple[Key, str]]
+) -> None:
+    store.observe("Deployment", seen(deployment()))
+    server.errors = [Unavailable(LIST, "gone")]
+
+    await sweeper.sweep()
+
+    assert found == [(FRAUD, "Deployment")]
+
+
 async def test_a_list_that_fails_is_tried_again_at_the_next_sweep(
     sweeper: Sweeper, server: Server, store: Store, found: list[tuple[Key, str]]
 ) -> None:
