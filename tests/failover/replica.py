@@ -70,6 +70,10 @@ class Replica:
         """What its readiness page says, ready or not; empty where it gives no answer."""
         return (await self._page("readyz"))[1]
 
+    async def alive(self) -> bool:
+        """Whether its liveness page says that all is well."""
+        return (await self._page("healthz"))[0] == 200
+
     async def ailment(self) -> str:
         """What its liveness page finds wrong; empty where that is nothing, or it gives no answer."""
         status, words = await self._page("healthz")

@@ -1,5 +1,6 @@
 """Guards on a real cluster: the names of real pods, scraped by a real Prometheus."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -53,7 +54,8 @@ async def test_a_limit_is_about_the_canarys_pods_and_takes_it_back(
     (rejection,) = seen["status"]["rejected"]
     numbers = {field: rejection[field] for field in ("reason", "guard", "value", "limit")}
     assert numbers == {"reason": "Guard", "guard": "pods", "value": "1", "limit": "0"}
-    assert rejection["message"].endswith("guard pods: 1 is above 0, 2 times in a row")
+    # As often as its limit says, or more where the look came later than the next answer.
+    assert re.search(r"guard pods: 1 is above 0, ([2-9]|\d\d+) times in a row$", rejection["message"])
     assert await fraud.weights() == {stable: 100}
 
 

@@ -3,6 +3,7 @@
 The canary gets no more weight meanwhile, and the fault is not charged to it.
 """
 
+import itertools
 from functools import partial
 from typing import Final
 
@@ -17,19 +18,22 @@ from tests.cluster.resources import (
     Resource,
 )
 from tests.cluster.waiting import until
-from tests.stage.model import condition, phase, state
+from tests.stage.model import Holds, condition, phase, state
 from tests.walk.ground import (
     BESIDE_OTHERS,
-    RESTORED_WITHIN,
     WEIGHT,
     Canary,
     Ground,
-    meddling,
+    in_time,
+    stage,
     stepping,
+    undone,
     version,
     walk,
 )
 
+MOST_LOSSES: Final = 2
+"""The third one condemns a canary."""
 HELD_UP: Final = "test.serin.dev/held-up"
 MODEL: Final = "serin.dev/model"
 REVISION: Final = "serin.dev/revision"
@@ -56,8 +60,8 @@ async def test_owner_references_are_put_back(ground: Ground) -> None:
     async with stepping(ground, "owners") as canary:
         children = [(kind, canary.name) for kind in (CONTROLLER_REVISIONS, DEPLOYMENTS, SERVICES)]
         for kind, name in [*children, (HTTP_ROUTES, "owners"), (SERVICES, "owners")]:
-            async with meddling(canary, kind, name, owners_of):
-                await canary.edit(kind, name, {"metadata": {"ownerReferences": None}})
+            change = {"metadata": {"ownerReferences": None}}
+            await undone(canary, kind, name, part=owners_of, change=change)
         await canary.goes_on()
 
 
@@ -66,15 +70,15 @@ async def test_labels_are_put_back(ground: Ground) -> None:
     async with stepping(ground, "labels") as canary:
         for labels in ({MODEL: None}, {REVISION: None}, {MODEL: "somebody-elses"}):
             for kind in (DEPLOYMENTS, SERVICES, CONTROLLER_REVISIONS):
-                async with meddling(canary, kind, canary.stable, labels_of):
-                    await canary.edit(kind, canary.stable, {"metadata": {"labels": labels}})
+                change = {"metadata": {"labels": labels}}
+                await undone(canary, kind, canary.stable, part=labels_of, change=change)
         await canary.goes_on()
 
 
 @walk
 async def test_a_route_is_put_back(ground: Ground) -> None:
     async with stepping(ground, "route") as canary:
-        restored = partial(meddling, canary, HTTP_ROUTES, "route", spec_of)
+        restored = partial(undone, canary, HTTP_ROUTES, "route", part=spec_of)
         route = await canary.child(HTTP_ROUTES, "route")
         backends = route["spec"]["rules"][0]["backendRefs"]
         for edited in (
@@ -82,21 +86,20 @@ async def test_a_route_is_put_back(ground: Ground) -> None:
             [{**backend, "weight": 5 if backend["name"] == canary.name else 95} for backend in backends],
             backends[:1],
         ):
-            async with restored():
-                rules = [{**route["spec"]["rules"][0], "backendRefs": edited}]
-                await canary.edit(HTTP_ROUTES, "route", {"spec": {"rules": rules}})
-        async with restored():
-            await canary.edit(HTTP_ROUTES, "route", {"spec": {"hostnames": ["elsewhere.example.com"]}})
-        async with restored():
-            await canary.edit(HTTP_ROUTES, "route", {"spec": {"parentRefs": [{"name": "elsewhere"}]}})
+            rules = [{**route["spec"]["rules"][0], "backendRefs": edited}]
+            await restored(change={"spec": {"rules": rules}})
+        await restored(change={"spec": {"hostnames": ["elsewhere.example.com"]}})
+        await restored(change={"spec": {"parentRefs": [{"name": "elsewhere"}]}})
         await canary.goes_on()
 
 
 @walk
 async def test_a_stable_revision_scaled_away_comes_back(ground: Ground) -> None:
     async with stepping(ground, "scaled", lawful=False) as canary:
-        async with meddling(canary, DEPLOYMENTS, canary.stable, lambda seen: seen["spec"]["replicas"]):
-            await canary.edit(DEPLOYMENTS, canary.stable, {"spec": {"replicas": 0}})
+        change = {"spec": {"replicas": 0}}
+        await undone(
+            canary, DEPLOYMENTS, canary.stable, part=lambda seen: seen["spec"]["replicas"], change=change
+        )
         await canary.goes_on()
 
 
@@ -105,34 +108,54 @@ async def test_a_service_that_selects_others_is_put_back(ground: Ground) -> None
     async with stepping(ground, "selects") as canary:
         for name in ("selects", canary.stable):
             for selector in ({REVISION: "0000000000"}, {REVISION: None}, {"app": "elsewhere"}):
-                async with meddling(canary, SERVICES, name, lambda seen: seen["spec"]["selector"]):
-                    await canary.edit(SERVICES, name, {"spec": {"selector": selector}})
+                change = {"spec": {"selector": selector}}
+                await undone(
+                    canary, SERVICES, name, part=lambda seen: seen["spec"]["selector"], change=change
+                )
         await canary.goes_on()
 
 
 @walk
 async def test_a_canary_whose_deployment_is_deleted_starts_its_step_anew(ground: Ground) -> None:
     async with stepping(ground, "deleted", lawful=False) as canary:
-        await ground.api.delete(DEPLOYMENTS, canary.name, ground.place)
-        await canary.model.until_weights(0, within=RESTORED_WITHIN)
-        await canary.model.until(state("Stepping"), within=RESTORED_WITHIN)
+        losses = itertools.count(1)
+
+        async def lost_and_back() -> None:
+            before, number = await ground.watcher.settled(), next(losses)
+            # With its pods: one that is made again at once would find those of the one before.
+            await ground.api.delete(DEPLOYMENTS, canary.name, ground.place, propagation="Foreground")
+            await canary.model.until(back_after(number))
+            await canary.model.until_weights(WEIGHT)
+            await ground.watcher.settled()
+            assert ground.watcher.taken_away(canary.model.name, canary.name, since=before)
+
+        await in_time(lost_and_back, rounds=MOST_LOSSES)
         await canary.goes_on()
+
+
+def back_after(losses: int) -> Holds:
+    """Its step has begun anew after so many losses."""
+    return lambda seen: state("Stepping")(seen) and seen["status"]["rollout"]["losses"] == losses
 
 
 @walk
 async def test_a_stable_revision_whose_record_is_deleted_keeps_its_pods(ground: Ground) -> None:
     async with stepping(ground, "record", lawful=False) as canary:
         pods = await canary.model.pods(canary.stable)
-        before = await canary.child(CONTROLLER_REVISIONS, canary.stable)
-        await ground.api.delete(CONTROLLER_REVISIONS, canary.stable, ground.place, propagation="Orphan")
 
-        async def anew() -> Object | None:
-            found = await ground.api.find(CONTROLLER_REVISIONS, canary.stable, ground.place)
-            return found if found and found["metadata"]["uid"] != before["metadata"]["uid"] else None
+        async def made_anew() -> None:
+            before = await canary.child(CONTROLLER_REVISIONS, canary.stable)
+            await ground.api.delete(CONTROLLER_REVISIONS, canary.stable, ground.place, propagation="Orphan")
 
-        after = await until(anew, within=RESTORED_WITHIN, what="the record made anew")
-        assert after is not None
-        assert after["data"] == before["data"]
+            async def anew() -> Object | None:
+                found = await ground.api.find(CONTROLLER_REVISIONS, canary.stable, ground.place)
+                return found if found and found["metadata"]["uid"] != before["metadata"]["uid"] else None
+
+            after = await until(anew, what="the record made anew")
+            assert after is not None
+            assert after["data"] == before["data"]
+
+        await in_time(made_anew)
         assert await canary.model.pods(canary.stable) == pods
         await canary.goes_on()
 
@@ -142,18 +165,24 @@ async def test_a_record_whose_end_is_held_up_takes_no_pods_with_it(ground: Groun
     """Between the garbage collector's leave-taking and the record's end the model owns what it owned."""
     async with stepping(ground, "held", lawful=False) as canary:
         pods = await canary.model.pods(canary.stable)
-        before = await canary.child(CONTROLLER_REVISIONS, canary.stable)
-        await canary.edit(CONTROLLER_REVISIONS, canary.stable, {"metadata": {"finalizers": [HELD_UP]}})
-        await ground.api.delete(CONTROLLER_REVISIONS, canary.stable, ground.place, propagation="Orphan")
-        await until_owned_by("ModelDeployment", canary)
-        await canary.edit(CONTROLLER_REVISIONS, canary.stable, {"metadata": {"finalizers": None}})
-
-        await until_owned_by("ControllerRevision", canary)
-        after = await canary.child(CONTROLLER_REVISIONS, canary.stable)
-        assert after["data"] == before["data"]
-        assert after["metadata"]["uid"] != before["metadata"]["uid"]
+        await in_time(partial(held_up, canary))
         assert await canary.model.pods(canary.stable) == pods
         await canary.goes_on()
+
+
+async def held_up(canary: Canary) -> None:
+    """The stable revision's record is deleted, and its end is held up until the model owns what it owned."""
+    before = await canary.child(CONTROLLER_REVISIONS, canary.stable)
+    await canary.edit(CONTROLLER_REVISIONS, canary.stable, {"metadata": {"finalizers": [HELD_UP]}})
+    place = canary.ground.place
+    await canary.ground.api.delete(CONTROLLER_REVISIONS, canary.stable, place, propagation="Orphan")
+    await until_owned_by("ModelDeployment", canary)
+    await canary.edit(CONTROLLER_REVISIONS, canary.stable, {"metadata": {"finalizers": None}})
+
+    await until_owned_by("ControllerRevision", canary)
+    after = await canary.child(CONTROLLER_REVISIONS, canary.stable)
+    assert after["data"] == before["data"]
+    assert after["metadata"]["uid"] != before["metadata"]["uid"]
 
 
 async def until_owned_by(kind: str, canary: Canary) -> None:
@@ -166,7 +195,7 @@ async def until_owned_by(kind: str, canary: Canary) -> None:
                 return False
         return True
 
-    await until(owned, within=RESTORED_WITHIN, what=f"{canary.stable} owned by a {kind}")
+    await until(owned, what=f"{canary.stable} owned by a {kind}")
 
 
 @walk
@@ -247,7 +276,7 @@ async def deny(ground: Ground, name: str) -> None:
             return "not on my watch" in str(error)
         return False
 
-    await until(denied, within=RESTORED_WITHIN, what="the policy in force")
+    await until(denied, what="the policy in force")
 
 
 async def allow(ground: Ground, name: str) -> None:
@@ -257,8 +286,14 @@ async def allow(ground: Ground, name: str) -> None:
 
 @walk
 async def test_rights_that_are_taken_and_given_back(ground: Ground) -> None:
-    """For routes alone; a promotion that a person asks for meanwhile waits, and says for what."""
-    async with stepping(ground, "rights") as canary:
+    """For routes alone; a promotion that a person asks for meanwhile waits, and says for what.
+
+    The operator is one of its own: the others need their rights.
+    """
+    async with (
+        stage(ground.cluster, ground.gateway, "-rights") as ground,
+        stepping(ground, "rights") as canary,
+    ):
         seen = await canary.model.get()
         role = await ground.api.get(CLUSTER_ROLES, ground.role)
         fewer = [without_writes(rule) for rule in role["rules"]]
