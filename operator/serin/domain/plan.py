@@ -127,7 +127,7 @@ def _abandoned(scene: Scene) -> tuple[Removal, ...]:
     that ended without ever having had a pod, which are made again where they are still waited for.
     """
     over, seen = scene.decision.state in (State.ROLLING_BACK, State.IDLE), scene.observed
-    owners = {view.identity.uid for view in seen.revisions.values()}
+    owners = {None, *(view.identity.uid for view in seen.revisions.values())}
     return tuple(
         Removal(kind="Job", identity=job.identity)
         for job in seen.jobs.values()

@@ -224,7 +224,7 @@ class Applier:
         found = await self._kube.get(write.kind, intent.key.namespace, write.name)
         uid = found["metadata"]["uid"]
         if write.kind in MADE_ONCE:
-            if self._owned(intent, found):
+            if self._is_ours(intent, found):
                 return found
         elif uid == intent.requests.adopt or self._is_ours(intent, found):
             # What was frozen stays, whatever this process took it for (I14).

@@ -95,7 +95,9 @@ class Gatekeeper:
             self._webhooks.ask(key, run, question(intent, run))
             return None
         revision = seen.revisions.get(run.revision)
-        if run.job in seen.jobs or revision is None or self._looked_just_now(key, run):
+        if revision is None or revision.identity.terminating:
+            return None  # it would go with the record, which is made anew first
+        if run.job in seen.jobs or self._looked_just_now(key, run):
             return None
         try:
             found = await self._kube.get("CronJob", intent.key.namespace, run.gate.template)

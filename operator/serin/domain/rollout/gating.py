@@ -122,10 +122,12 @@ def _run(world: World, course: Course, gate: GatePolicy, number: int) -> GateRun
 
 
 def _answer(world: World, run: GateRun) -> GateAnswer | None:
-    """What a try came to, as far as anybody knows: a Job that is the revision's own, or who was asked."""
+    """What a try came to, as far as anybody knows: a Job that is the revision's own, or nobody's since its
+    record was deleted from above it; or who was asked.
+    """
     job, revision = world.observed.jobs.get(run.job), world.observed.revisions.get(run.revision)
     if run.gate.template is not None and job is not None and revision is not None:
-        return job.answer if job.identity.owner_uid == revision.identity.uid else None
+        return job.answer if job.identity.owner_uid in (None, revision.identity.uid) else None
     return world.answers.get(run.identity)
 
 
