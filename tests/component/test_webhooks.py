@@ -34,7 +34,7 @@ class House:
     keys: list[str] = field(default_factory=list)
     bodies: list[Mapping[str, Any]] = field(default_factory=list)
 
-    def run(self, number: int = 1, *, timeout: float = 5.0) -> GateRun:
+    def run(self, number: int = 1, *, timeout: float = 120.0) -> GateRun:
         gate = GatePolicy(
             name="licence",
             before="first",

@@ -100,7 +100,7 @@ async def of_steps(ground: Ground) -> None:
     await model.until(condition("Ready"))
     await keep(ground, model, "steady")
     await model.apply({**spec("2", replicas=2, waits=True, bake=300), **off})
-    seen = await model.until(condition("Ready", "Unknown", reason="AwaitingPromotion"), within=90)
+    seen = await model.until(condition("Ready", "Unknown", reason="AwaitingPromotion"))
     await keep(ground, model, "awaiting-promotion")
     await model.ask(promote=f"{attempt(seen)}:to-60")
     await model.until(phase("Baking"))

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from tests.cluster.binaries import Missing
-from tests.cluster.waiting import until
+from tests.cluster.waiting import PATIENT, until
 
 WIDTH, HEIGHT = 132, 44
 PROMPT: Final = "$ "
@@ -67,7 +67,7 @@ class Terminal:
         """Type text as it is, without Enter."""
         await self._asked("send-keys", "-l", text)
 
-    async def run(self, command: str, *, within: float = 60) -> str:
+    async def run(self, command: str, *, within: float = PATIENT) -> str:
         """Type a command on a clear screen and wait for the next prompt; what it left on the screen."""
         await self.begin(command)
         return _without_prompt(await self.until_prompt(within=within))
@@ -91,7 +91,7 @@ class Terminal:
 
         return await until(self.screen, seen, what=f"{' and '.join(patterns)} on the screen")
 
-    async def until_prompt(self, *, within: float = 60) -> str:
+    async def until_prompt(self, *, within: float = PATIENT) -> str:
         """Wait until the shell waits for another command; the screen."""
 
         def waits(seen: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from tests.cluster.waiting import until
+from tests.cluster.waiting import PATIENT, until
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Receiver:
         status, headers = self.answering.pop(0) if self.answering else (204, {})
         return web.Response(status=status, headers=headers)
 
-    async def until(self, count: int, *, within: float = 20) -> list[Letter]:
+    async def until(self, count: int, *, within: float = PATIENT) -> list[Letter]:
         """Wait for so many."""
 
         async def look() -> list[Letter]:

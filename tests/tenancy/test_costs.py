@@ -16,6 +16,8 @@ from serin.prom.selectors import Question
 
 TENANT: Final = Place(namespace="tenant-a", words={"canary": "fraud-7c9f-.*", "stable": "fraud-55d1-.*"})
 LABELS: Final = LabelNames()
+FOR_EVER: Final = 5.0
+"""Seconds of CPU time: what grows by every character takes hours, what does not takes milliseconds."""
 
 
 @pytest.mark.parametrize(
@@ -78,7 +80,7 @@ def test_no_text_keeps_the_parser_busy_or_ends_it(text: str) -> None:
         with suppress(NotConfinable, NotACounter):
             read()
 
-    assert time.process_time() - begun < 1.0
+    assert time.process_time() - begun < FOR_EVER
 
 
 @pytest.mark.parametrize(
@@ -92,4 +94,4 @@ def test_no_pattern_makes_the_operator_search_for_ever(pattern: str) -> None:
 
     learnt.of((Series({"kind": "a" * 40}, ((1.0, 1.0),)), Series({"kind": "x" * 40}, ((1.0, 1.0),))))
 
-    assert time.process_time() - begun < 1.0
+    assert time.process_time() - begun < FOR_EVER
