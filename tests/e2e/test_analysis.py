@@ -94,7 +94,7 @@ async def test_a_slow_start_of_each_new_pod_is_not_taken_back(ground: Ground) ->
     cold = {"cold_seconds": 8.0, "slow_seconds": 0.3}
     shape: dict[str, Any] = {"replicas": 2, "steps": {WEIGHT: 1, 75: 1}, "warm_up": 12}
     async with on_trial(ground, "cold", LATENCY, stable=cold, canary=cold, **shape) as trial:
-        await trial.promoted(within=180)
+        await trial.promoted()
 
 
 @side_by_side
@@ -106,7 +106,7 @@ async def test_an_incident_of_both_is_not_taken_back(ground: Ground) -> None:
                 await trial.behave(revision, error_rate=error_rate)
             await asyncio.sleep(12)
         # Whichever of the two chance gave more errors: the longer it takes until the other is ruled out.
-        await trial.promoted(within=400)
+        await trial.promoted()
 
 
 @side_by_side
@@ -115,8 +115,7 @@ async def test_a_canary_without_users_waits_for_them(ground: Ground) -> None:
         await trial.asking.stop()
         await trial.under_way()
         await trial.held()
-
-    assert trial.said()[-1] == "AwaitingTraffic"
+        await trial.until_said_last("AwaitingTraffic")
 
 
 @side_by_side
@@ -149,8 +148,7 @@ async def test_a_metric_that_is_missing_promotes_nothing(ground: Ground) -> None
     async with on_trial(ground, "missing", NOTHING, {"name": "errors"}) as trial:
         await trial.under_way()
         await trial.held()
-
-    assert trial.said()[-1] == "NoSamples"
+        await trial.until_said_last("NoSamples")
 
 
 @side_by_side

@@ -7,14 +7,11 @@ from tests.stage.model import attempt
 
 NOTHING_KNOWN: Final = {"AwaitingTraffic", "NoSamples", "SplitMismatch", "Undecided", "WarmingUp"}
 """A canary without a counter may as well be one without a request."""
-BACK_OFFS_WITHIN: Final = 300.0
-"""The kubelet's pauses between crashes, on a machine that starts containers slowly."""
 
 
 @side_by_side
 async def test_a_router_that_keeps_its_weights_is_named(ground: Ground) -> None:
-    async with on_trial(ground, "liar", per_second=20) as trial:
-        ground.gateway.keep(ground.place, "liar")
+    async with on_trial(ground, "liar", per_second=20, lies=[ground.gateway.keep]) as trial:
         await trial.under_way()
         await trial.until_said("SplitMismatch")
         await trial.held(seconds=15)
@@ -24,16 +21,14 @@ async def test_a_router_that_keeps_its_weights_is_named(ground: Ground) -> None:
 
 @side_by_side
 async def test_a_router_that_says_nothing_of_generations_is_believed_by_its_traffic(ground: Ground) -> None:
-    async with on_trial(ground, "mute", per_second=20) as trial:
-        ground.gateway.mute(ground.place, "mute")
+    async with on_trial(ground, "mute", per_second=20, lies=[ground.gateway.mute]) as trial:
         await trial.promoted()
 
 
 @side_by_side
 async def test_a_mute_router_that_keeps_its_weights_is_named(ground: Ground) -> None:
-    async with on_trial(ground, "sly", per_second=20) as trial:
-        ground.gateway.mute(ground.place, "sly")
-        ground.gateway.keep(ground.place, "sly")
+    lies = [ground.gateway.mute, ground.gateway.keep]
+    async with on_trial(ground, "sly", per_second=20, lies=lies) as trial:
         await trial.until_said("SplitMismatch")
 
 
@@ -42,8 +37,7 @@ async def test_a_metric_with_another_name_promotes_nothing(ground: Ground) -> No
     async with on_trial(ground, "renamed", canary={"ailment": "renamed"}) as trial:
         await trial.under_way()
         await trial.held()
-
-    assert trial.said()[-1] in NOTHING_KNOWN
+        await trial.until_said_last(*NOTHING_KNOWN)
 
 
 @side_by_side
@@ -101,13 +95,13 @@ async def test_a_server_that_ignores_sigterm_is_taken_back_all_the_same(ground: 
 @side_by_side
 async def test_a_server_that_exits_at_once_is_taken_back(ground: Ground) -> None:
     async with on_trial(ground, "exits", canary={"crash_after_seconds": 0.05}) as trial:
-        await trial.taken_back(reason="CrashLoop", within=BACK_OFFS_WITHIN)
+        await trial.taken_back(reason="CrashLoop")
 
 
 @side_by_side
 async def test_crashes_that_no_counter_shows_are_taken_back_by_the_restarts(ground: Ground) -> None:
     async with on_trial(ground, "crashes", canary={"crash_every": 15}) as trial:
-        await trial.taken_back(reason="CrashLoop", within=BACK_OFFS_WITHIN)
+        await trial.taken_back(reason="CrashLoop")
 
 
 @side_by_side

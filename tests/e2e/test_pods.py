@@ -1,5 +1,6 @@
 """Pods that are processes behave as pods do: what the operator sees here, it would see from a kubelet."""
 
+import asyncio
 import sys
 from collections.abc import Callable
 
@@ -78,9 +79,11 @@ async def test_deployment_gets_ready_and_its_service_lists_both_pods(api: Api, n
 
 
 async def test_crashing_container_is_restarted_and_backed_off(api: Api, namespace: str) -> None:
+    # Followed from before it is made: later there are further restarts.
+    waiting = asyncio.create_task(api.until(PODS, "crashing", waiting_for("CrashLoopBackOff"), namespace))
     await api.create(pod("crashing", args=["exit 3"]), namespace)
 
-    seen = await api.until(PODS, "crashing", waiting_for("CrashLoopBackOff"), namespace)
+    seen = await waiting
 
     (status,) = seen["status"]["containerStatuses"]
     assert status["restartCount"] == 1
@@ -178,6 +181,7 @@ async def test_deleted_pod_has_its_grace(api: Api, cluster: Cluster, namespace: 
     hook = {"preStop": {"exec": {"command": ["/bin/sh", "-c", "echo hook > hooked"]}}}
     mount = {"name": "here", "mountPath": "/serin-here"}
     polite = pod("polite", args=[script], lifecycle=hook, volumeMounts=[mount], workingDir="/serin-here")
+    polite["spec"]["terminationGracePeriodSeconds"] = 60
     polite["spec"]["volumes"] = [{"name": "here", "emptyDir": {}}]
     probe = {"exec": {"command": ["true"]}, "periodSeconds": 1}
     polite["spec"]["containers"][0]["readinessProbe"] = probe
@@ -185,6 +189,6 @@ async def test_deleted_pod_has_its_grace(api: Api, cluster: Cluster, namespace: 
     await api.until(PODS, "polite", condition("Ready", "True"), namespace)
 
     await api.delete(PODS, "polite", namespace)
-    await api.gone(PODS, "polite", namespace, within=10)
+    await api.gone(PODS, "polite", namespace)
 
     assert cluster.node.log(namespace, "polite", "main").split() == ["ready", "hook", "asked"]
