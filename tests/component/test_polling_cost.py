@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import fmean, quantiles
 
@@ -33,6 +34,8 @@ ROLLOUTS = 1_000
 INTERVAL = 15.0
 MEASURED = 2
 """Intervals."""
+ENOUGH = ROLLOUTS * (MEASURED - 1)
+"""Verdicts in that time."""
 HOST = "127.0.0.1"
 LATENCY = SignalPolicy(
     name="latency",
@@ -139,17 +142,23 @@ async def test_a_thousand_rollouts_cost_a_tenth_of_a_core_and_five_queries_a_sec
         await everybody(ear)
         ear.waits.clear()
         costs = [await one_interval(session, url, yardstick) for _ in range(MEASURED)]
+        if not all(cost.quiet for cost in costs):
+            await until(partial(heard, ear), lambda count: count >= ENOUGH, what="verdicts, late as they are")
         await poller.close()
 
     percentiles = quantiles(ear.waits, n=20)
     told = f"a verdict {percentiles[9]:.1f} s after its sample, 95 % within {percentiles[18]:.1f} s"
     print(*(f"\n{cost}" for cost in costs), told, sep="; ")
-    assert len(ear.waits) >= ROLLOUTS * (MEASURED - 1)
+    assert len(ear.waits) >= ENOUGH
     assert Reason.SPLIT_MISMATCH not in ear.reasons  # it would end the comparison, and half of the cost
     assert min(cost.queries for cost in costs) <= 5
     assert min(cost.work for cost in costs) < MOST_WORK
     # On a machine that others slow the share of its core says nothing of us; the work still does.
     assert min((cost.core for cost in costs if cost.quiet), default=0.0) < 0.1
+
+
+async def heard(ear: Ear) -> int:
+    return len(ear.waits)
 
 
 async def queries(session: aiohttp.ClientSession, url: str) -> int:

@@ -50,7 +50,7 @@ class Streams:
     async def __aenter__(self) -> Self:
         self._http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, force_close=True),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=30),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=60, sock_read=120),
         )
         self._beginning = asyncio.create_task(self._begin())
         return self

@@ -27,7 +27,7 @@ STAGE_SECONDS: Final = 2.0
 """How long users see each state before it is left."""
 SHORT_DRAIN: Final = 11
 """Longer than the gateway takes to obey, on a machine that does much else."""
-MARGIN_SECONDS: Final = 5
+MARGIN_SECONDS: Final = 9
 """The drain's length beyond the longest stream: one may begin just before the proxy hears of weight 0."""
 
 
