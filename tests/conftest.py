@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 
 from tests.cluster import binaries, network
 from tests.cluster.api import Api
@@ -28,6 +29,12 @@ REPOSITORY = Path(__file__).parent.parent
 # A process with threads cannot get a user namespace, and numerical libraries start theirs at import.
 for library in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(library, "1")
+
+# How fast examples are made and tried is the machine's, which often does other things as well.
+settings.register_profile(
+    "at any pace", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("at any pace")
 
 PREPARED = pytest.StashKey[Binaries | Missing]()
 
