@@ -341,3 +341,14 @@ def test_a_status_after_an_edit_by_somebody_else_is_not_ours() -> None:
 
 def weights_of_one(route: Object) -> None:
     route["spec"]["rules"][0]["backendRefs"][0]["weight"] = 1
+
+
+def test_an_end_that_is_told_late_breaks_nothing() -> None:
+    made = promoted()
+    before = copy.deepcopy(made.objects["Service", "fraud"])
+    before["metadata"]["uid"] = "Service-fraud-before"
+
+    made.seen.append(Seen(at=made.clock, object=before, deleted=True))
+    made.route(old=0, new=100)
+
+    assert list(violations(made.seen)) == []

@@ -124,14 +124,15 @@ class World:
         kind, name, uid = body["kind"], body["metadata"]["name"], body["metadata"].get("uid", "")
         model = model_of(body)
         before, was = self.traffic(model), self.objects.get((kind, name))
+        if was is not None and was["metadata"].get("uid") != uid:
+            was = None
         if seen.deleted:
-            self.objects.pop((kind, name), None)
+            # Its end may be told after the next one of its name has come.
+            was = self.objects.pop((kind, name)) if was else body
             self.gone.add(uid)
         else:
             self.objects[kind, name] = body
             self.first.setdefault((kind, uid), body)
-        if was is not None and was["metadata"].get("uid") != uid:
-            was = None
         self._remember(seen.at, body)
         after = self.traffic(model)
         when = _written(seen)
