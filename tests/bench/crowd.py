@@ -66,6 +66,19 @@ class Crowd:
 
         return await self._done(title, self._models, ask, self._gone)
 
+    async def told(self) -> None:
+        """Wait until each status has the numbers of its pods, which are told later than all else."""
+
+        async def left() -> list[str]:
+            found = await self._api.list(MODEL_DEPLOYMENTS, self._namespace)
+            return [
+                key_of(one).name
+                for one in found
+                if one["status"].get("readyReplicas") != one["spec"]["replicas"]
+            ]
+
+        await until(left, lambda names: not names, within=self._patience, what="the numbers of all pods")
+
     async def _done(
         self,
         title: str,

@@ -60,6 +60,7 @@ async def measured(found: Binaries, kwok: Path, plan: Plan) -> AsyncGenerator[Fi
         yield await bench.measured("create", crowd.apply("1", "create"))
         canaries = crowd.apply("2", "canary", to=plan.changed)
         yield await bench.measured("canary", canaries, objects=plan.changed)
+        await crowd.told()
         yield await bench.measured("idle", _idle(plan.idle_seconds))
         yield await bench.restarted()
         yield await bench.measured("delete", crowd.delete("delete"))

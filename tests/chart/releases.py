@@ -104,7 +104,7 @@ class Release:
 
     async def until_runs(self, *images: str) -> None:
         """Wait until its pods run these images and no others."""
-        await until(self.images, lambda found: found == set(images), within=180, what=f"pods of {self.name}")
+        await until(self.images, lambda found: found == set(images), what=f"pods of {self.name}")
 
     async def looks(self) -> float:
         """How many looks at models its replicas have ended well."""

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tests.chart.releases import NEW_COLUMN, PREVIOUS, VERSION, Release, previous
 from tests.cluster.audit import AuditLog, Requests
@@ -30,8 +30,10 @@ from tests.tenancy.test_rights import ELECTION, used
 DEFINITION: Final = "modeldeployments.serin.dev"
 PER_SECOND: Final = 10
 FORBIDDEN: Final = 403
-PATIENT: Final = 120.0
+PATIENT: Final = 300.0
 """Seconds for what pods of two operators and two models do, beside other tests."""
+SLOW: Final[dict[str, Any]] = {"replicas": 2, "bake": 12, "drain": 12}
+"""A drain that is longer than the gateway takes to obey, on a machine that does much else."""
 NEW, OLD = f"serin:{VERSION}", f"serin:{PREVIOUS}"
 
 
@@ -75,10 +77,10 @@ async def as_before(cluster: Cluster) -> None:
 async def canary_outlives_its_operator(at: Place, release: Release, log: AuditLog, *, by: str) -> None:
     """A canary waits for a person; its operator is replaced, knows where it was, and leaves."""
     since = await log.position()
-    await at.model.apply(spec("1", replicas=2))
+    await at.model.apply(spec("1", **SLOW))
     await at.model.until(condition("Ready"), within=PATIENT)
     async with at.users as users:
-        await at.model.apply(spec("2", replicas=2, waits=True))
+        await at.model.apply(spec("2", **SLOW, waits=True))
         waiting = await at.model.until(
             condition("Ready", "Unknown", reason="AwaitingPromotion"), within=PATIENT
         )
@@ -125,7 +127,7 @@ async def back_for_the_whole_cluster(
     assert [str(one) for one in written if one.namespace in theirs] == []
 
     async with cluster.audit.counting() as counted:
-        await places[0].model.apply(spec("3", replicas=2))
+        await places[0].model.apply(spec("3", **SLOW))
         await places[0].model.until(condition("Ready"), within=PATIENT)
     return counted.requests.by(release.user), await release.granted()
 

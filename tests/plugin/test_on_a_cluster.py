@@ -22,7 +22,7 @@ from serin.plugin.places import place_of
 from serin.plugin.terminal import Terminal
 from tests.cluster.cluster import Cluster
 from tests.cluster.gateway import Gateway
-from tests.cluster.waiting import until
+from tests.cluster.waiting import PATIENT, until
 from tests.invariants.watcher import MODEL_DEPLOYMENTS
 from tests.plugin.typed import Answer, Screen, Type, typed, typing
 from tests.stage.model import Model, attempt, condition, phase, spec, state
@@ -53,7 +53,7 @@ async def _steers(model: Model, type_: Type, folder: Path) -> None:
     """Plan, promote, hold, let go, abort and try again: each does what it says, and nothing else."""
     name = model.name
     await model.apply(spec("1", bake=300))
-    assert (await type_("status", name, "--timeout=60s")).code == Exit.OK
+    assert (await type_("status", name, "--timeout=300s")).code == Exit.OK
     stable = (await model.status())["stable"]["revision"]
     new = _written(folder / "new.yaml", name, {**spec("2", steps=LONG, bake=300), **_gateway(model)})
     planned = json.loads((await type_("plan", "-f", new, "-o", "json")).out)[0]
@@ -85,7 +85,7 @@ async def _steers(model: Model, type_: Type, folder: Path) -> None:
     assert "kept warm" in tree
 
     assert (await type_("abort", name)).code == Exit.OK
-    ended = await type_("status", name, "--timeout=60s")
+    ended = await type_("status", name, "--timeout=300s")
     assert (ended.code, "RolledBack" in ended.out) == (Exit.FAILED, True)
     assert f"kubectl serin retry {name}" in (await type_("explain", name)).out
     assert f"{canary}.1" in (await type_("history", name)).out
@@ -106,16 +106,16 @@ async def _follows(model: Model, cluster: Cluster, type_: Type) -> None:
     watching = asyncio.create_task(done(words, Terminal(out, err, environment={})))
     await _written_to(out, rf"⧉ {canary} .* canary, 20 %")
 
-    late = await type_("status", name, "--timeout=1s")
+    late = await type_("status", name, "--timeout=5s")
     assert (late.code, "the rollout itself goes on" in late.err) == (Exit.TIMED_OUT, True)
     assert (await type_("status", name, "--no-watch")).code == Exit.TIMED_OUT
     await type_("promote", name, "--full")
-    ended = await type_("status", name, "--timeout=60s", "-o", "json")
+    ended = await type_("status", name, "--timeout=300s", "-o", "json")
     assert (ended.code, json.loads(ended.out)["health"]) == (Exit.OK, "Healthy")
     await _written_to(out, rf"⧉ {canary} .* stable, 100 %")
     await model.api.delete(MODEL_DEPLOYMENTS, name, model.namespace)
 
-    assert await asyncio.wait_for(watching, 30) == Exit.FAILED
+    assert await asyncio.wait_for(watching, PATIENT) == Exit.FAILED
     assert "was deleted" in err.getvalue()
 
 
