@@ -208,6 +208,7 @@ async def test_a_model_of_the_same_name_gets_children_only_when_it_is_shown() ->
     story.cluster.frozen.add(KIND)
     story.cluster.remove(KIND, "fraud")
     story.cluster.submit("fraud", OLD)
+    story.controllers.settle()
     story.written()
 
     with pytest.raises(KubeError, match="it is gone"):

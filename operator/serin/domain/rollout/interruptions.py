@@ -136,7 +136,8 @@ def _supersede(world: World, course: Course, rollout: Rollout) -> Course | None:
 
 def _supersede_baking(world: World, course: Course, rollout: Rollout) -> Course | None:
     previous = rollout.previous
-    if previous and world.wanted == hash_of(world.intent, previous.revision):
+    before = hash_of(world.intent, previous.revision) if previous else None
+    if previous and world.wanted == before and world.desired(before):
         name = revision_name(world.intent, canary_of(world.intent, rollout))
         message = f"{name}: the spec is {previous.revision}'s again"
         return to.rolling_back(world, course, Reason.REVERTED, message)

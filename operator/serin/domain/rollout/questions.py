@@ -13,6 +13,7 @@ from serin.domain.names import RevisionHash
 from serin.domain.observed import PodProblem, PodView
 from serin.domain.rollout.course import MOVING_AWAY, Course, held
 from serin.domain.rollout.gates import StepView
+from serin.domain.rollout.remains import waits_for_remains
 from serin.domain.rollout.shape import canary_pods
 from serin.domain.rollout.world import Hold, Reason, World, canary_of, hash_of, revision_name
 from serin.domain.status import Draining, Rollout, Status
@@ -24,7 +25,9 @@ STABLE_DOWN: Final = timedelta(seconds=60)
 
 
 def crash_looping(world: World, revision: RevisionHash) -> PodView | None:
-    """A pod that was scheduled and pulled, and crashes again and again."""
+    """A pod that was scheduled and pulled, and crashes again and again; none that is there from before."""
+    if not world.desired(revision):
+        return None
     return next(
         (
             pod
@@ -160,7 +163,9 @@ def until_ready(
     message = f"{world.ready(revision)} of {needed} pods of {name} ready"
     reason = Reason(rollout.state.value)
     troubled = next((pod for pod in _pods(world, revision) if pod.problem), None)
-    if troubled is not None:
+    if waits_for_remains(world, revision):
+        message = f"pods of {name} from its last attempt have to go first"
+    elif troubled is not None:
         message = f"{message}; pod {troubled.name}: {troubled.problem}, {troubled.detail}"
         reason = Reason.POD_PROBLEM
     elif (workload := world.observed.workloads.get(revision)) and workload.failure:

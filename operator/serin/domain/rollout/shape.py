@@ -5,11 +5,12 @@ Keeps I1, I2 and I4: a weight is asked for only where pods are ready for it, and
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from serin.domain.names import RevisionHash
 from serin.domain.rollout.course import Course
+from serin.domain.rollout.remains import after_remains
 from serin.domain.rollout.world import HARMFUL, World, canary_of, hash_of, revision_name
 from serin.domain.status import Rollout, State
 
@@ -47,7 +48,9 @@ def shape(world: World, course: Course, *, released: frozenset[RevisionHash], ra
             made = _rolling_back(world, course, rollout)
         case _:
             made = _preparing(world, course, rollout, raising)
-    return _nameable(world, _without(_with_draining(world, rollout, made), released))
+    made = _without(_with_draining(world, rollout, made), released)
+    made = replace(made, sizes=after_remains(world, rollout, made.sizes))
+    return _nameable(world, made)
 
 
 def _may_be_routed(world: World, stable: RevisionHash) -> bool:

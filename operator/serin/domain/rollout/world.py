@@ -141,8 +141,11 @@ class World:
         return RevisionHash(selected) if selected else None
 
     def ready(self, revision: RevisionHash | None) -> int:
-        """Ready endpoints of a revision."""
-        return self.observed.ready_endpoints.get(revision, 0) if revision else 0
+        """Ready endpoints of a revision; none of one that was scaled to none: those still shown are going."""
+        workload = self.observed.workloads.get(revision) if revision else None
+        if revision is None or (workload is not None and not workload.desired):
+            return 0
+        return self.observed.ready_endpoints.get(revision, 0)
 
     def desired(self, revision: RevisionHash | None) -> int:
         """Pods a revision's Deployment asks for today."""
