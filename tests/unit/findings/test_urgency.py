@@ -48,6 +48,14 @@ def test_time_of_the_numbers_goes_along_with_them(changes: dict[str, object], ne
     assert urgency(status(SIGNAL), status(SIGNAL.model_copy(update=changes))) is needed
 
 
+def test_how_many_samples_came_late_goes_along_with_other_writes() -> None:
+    before, after = (
+        Status(analysis=AnalysisStatus(verdict="Undecided", late_samples=late)) for late in (None, 3)
+    )
+
+    assert urgency(before, after) is Urgency.NONE
+
+
 @pytest.mark.parametrize("field", ["weight", "revision"])
 @pytest.mark.parametrize("whose", ["canary", "stable"])
 def test_who_has_which_share_is_told_at_once(whose: str, field: str) -> None:

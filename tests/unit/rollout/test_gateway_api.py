@@ -1,4 +1,4 @@
-"""When a gateway that reports nothing is taken to have a route."""
+"""What a gateway is asked, and when one that reports nothing is taken to have it."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -8,8 +8,27 @@ import pytest
 from serin.domain.intent import RouterKind
 from serin.domain.routers.choice import ROUTERS
 from serin.domain.routers.router import UNREPORTED
-from tests.search.one_look import observed
-from tests.search.scope import NOW
+from tests.search.one_look import NEW, OLD, ROUTED, UNASKED, WANTED, observed
+from tests.search.scope import NOW, intent_of
+
+
+def test_a_route_gives_every_revision_its_share_of_all_below_the_path() -> None:
+    route = ROUTERS[RouterKind.GATEWAY_API].route(intent_of(ROUTED, WANTED, UNASKED), {OLD: 95, NEW: 5})
+
+    assert route is not None
+    assert route["spec"] == {
+        "parentRefs": [{"name": "public"}],
+        "hostnames": ["m.example.com"],
+        "rules": [
+            {
+                "matches": [{"path": {"type": "PathPrefix", "value": "/"}}],
+                "backendRefs": [
+                    {"name": f"m-{OLD}", "port": 80, "weight": 95},
+                    {"name": f"m-{NEW}", "port": 80, "weight": 5},
+                ],
+            }
+        ],
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """Single looks: what is remembered of a transition, and what pods, route and words follow from it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
+from serin.domain.names import RevisionHash
 from serin.domain.rollout.machine import advance
 from serin.domain.rollout.world import Reason
 from serin.domain.status import Draining, Rejection, Shift, State
@@ -12,6 +14,7 @@ from tests.unit.rollout.worlds import READY_FOR_MORE, beside, safe, stepping, wo
 
 FULL = Child(service=True, pods=Pods(2, 2))
 TAKEN_OVER = attempt(State.PROMOTING, shifts=[Shift(step=0, weight=100, at=NOW)])
+FOURTH = RevisionHash("d" * 10)
 
 
 def test_a_weight_is_in_place_from_its_confirmation_to_the_next() -> None:
@@ -77,3 +80,35 @@ def test_a_promotion_whose_route_is_refused_says_so() -> None:
     assert hold is not None
     assert hold.reason is Reason.ROUTER_UNAVAILABLE
     assert "NoMatchingParent" in hold.message
+
+
+def test_a_bake_with_nothing_before_it_ends_where_another_spec_comes() -> None:
+    """Somebody has taken from the status what is kept warm."""
+    bare = TAKEN_OVER.model_copy(update={"state": State.BAKING, "previous": None})
+    cluster = Cluster((FULL, FULL, None), NEW, Route(((NEW, 100),), "yes"))
+
+    decision = advance(world(cluster, beside(bare, stable=NEW), spec=Spec(OLD, 2)))
+
+    assert [(entry.attempt, entry.result) for entry in decision.history] == [(bare.attempt, "Promoted")]
+    assert decision.rollout is not None
+    assert decision.rollout.attempt == f"m-{OLD}.1"
+
+
+def test_a_rollback_tells_of_whoever_drains_last() -> None:
+    """And looks again when the first is through."""
+    sooner = timedelta(seconds=10)
+    draining = [
+        Draining(revision=f"m-{LEFT}", since=NOW),
+        Draining(revision=f"m-{FOURTH}", since=NOW - sooner),
+    ]
+    cluster = Cluster((FULL, Child(service=True, pods=Pods(0)), FULL), OLD, SERVED.route)
+    three = world(cluster, beside(attempt(State.ROLLING_BACK, draining=draining, reason="Aborted")))
+    seen = three.observed
+    fourth = replace(seen.workloads[LEFT], revision=FOURTH)
+    four = replace(three, observed=replace(seen, workloads={**seen.workloads, FOURTH: fourth}))
+
+    decision = advance(four)
+
+    assert decision.hold is not None
+    assert (decision.hold.message, decision.hold.look_again) == (f"m-{LEFT} drains", TICK)
+    assert decision.look_again == TICK - sooner
