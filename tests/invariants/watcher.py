@@ -165,8 +165,8 @@ class Watcher:
                 self.gaps += kind in self._synced
                 self._synced.add(kind)
                 continue
-            # Lists leave the kind of their items out.
-            body: Object = {**change.object, "kind": kind}
+            # Lists leave out what all their items share.
+            body: Object = {"apiVersion": resource.api_version, **change.object, "kind": kind}
             meta, gone = body["metadata"], change.type == "DELETED"
             version = version_of(body)
             # An end that fell into a gap is told with the last version; it comes after all that was seen.
