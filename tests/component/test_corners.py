@@ -1,8 +1,12 @@
 """Corners of the state machine that only a wrong program shows."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
+
 from serin.domain.analysis.verdict import Verdict
+from serin.domain.names import REVISION_LABEL
 from tests.component.cluster_in_memory import Clock, Object
 from tests.component.story import Story, model, phase, served, stepping
 
@@ -254,3 +258,43 @@ async def test_ready_pods_of_the_old_revision_are_no_success_of_the_new_one() ->
     assert story.replicas() == {stable: 3, canary: 3}
     assert story.weights() == {stable: 80, canary: 20}
     assert story.condition("Ready") != ("True", "Complete")
+
+
+@pytest.mark.parametrize("kind", ["HTTPRoute", "Service"])
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_the_bake_does_not_end_over_traffic_that_somebody_has_moved_back(
+    kind: str, restarted: bool
+) -> None:
+    story = await served()
+    old = story.status["stable"]["revision"]
+    story.cluster.submit("fraud", model("server:2"))
+    await story.until(phase("Baking"))
+    story.controllers.settle()
+    await story.look()
+    if restarted:
+        story.restart()
+    Clock(story.cluster).move(400)
+
+    story.cluster.edit(kind, "fraud", returned_to(old))
+    for _ in range(2):
+        await story.look()
+        story.controllers.settle()
+    Clock(story.cluster).move(29)
+    await story.look()
+    assert story.replicas()[old] == 3
+
+    await story.until(phase("Ready"))
+    assert old not in story.replicas()
+
+
+def returned_to(revision: str) -> Callable[[Object], None]:
+    """Somebody gives all users back to a revision."""
+
+    def change(obj: Object) -> None:
+        if obj["kind"] == "Service":
+            obj["spec"]["selector"][REVISION_LABEL] = revision.removeprefix("fraud-")
+        else:
+            for backend in obj["spec"]["rules"][0]["backendRefs"]:
+                backend["weight"] = 100 if backend["name"] == revision else 0
+
+    return change

@@ -102,7 +102,7 @@ def oldest_state(rollout: Rollout) -> int:
 
 def oldest_confirmation(rollout: Rollout | None) -> int:
     """The same of how long the router has had the weights."""
-    if rollout is None or rollout.state is State.BAKING:
+    if rollout is None:
         return 0
     return STEP_DEADLINE + _held(rollout) if rollout.state is State.STEPPING else DRAIN
 

@@ -20,8 +20,8 @@ from serin.domain.rollout.states import STATES, Turn, idle
 from serin.domain.rollout.world import Decision, Memo, World, canary_of
 from serin.domain.status import Rollout, State
 
-RETURNING: Final = frozenset({State.PREPARING, State.ROLLING_BACK})
-"""States that wait for the root Service too: a lost canary may have had it already."""
+RETURNING: Final = frozenset({State.PREPARING, State.BAKING, State.ROLLING_BACK})
+"""States that wait for the root Service too: whoever is to lose all traffic may have had it already."""
 
 
 def advance(world: World) -> Decision:

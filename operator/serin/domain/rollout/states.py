@@ -216,9 +216,14 @@ def baking(world: World, course: Course, rollout: Rollout) -> Turn:
     before, released = hash_of(world.intent, previous.revision), drained(world, rollout)
     superseded = world.wanted != canary_of(world.intent, rollout)
     warm = previous.until if superseded else previous.until + to.held(rollout, world.now)
-    over = max(warm, rollout.since + world.intent.traffic.drain + UNREPORTED)
     if rollout.paused_at is not None and not superseded:
         return Turn(course, Hold(Reason.PAUSED, "the bake is paused on request"), released=released)
+    if rollout.confirmed_at is None and world.desired(before):
+        # Somebody has moved traffic back by hand: it drains anew from when that is undone (I3).
+        message = f"{previous.revision} is kept warm until the router has taken its traffic"
+        return Turn(course, Hold(Reason.BAKING, message, timedelta(seconds=1)), released=released)
+    without_traffic = max(rollout.since + UNREPORTED, rollout.confirmed_at or rollout.since)
+    over = max(warm, without_traffic + world.intent.traffic.drain)
     if world.now < over:
         message = f"{previous.revision} is kept warm until the bake ends"
         return Turn(course, Hold(Reason.BAKING, message, over - world.now), released=released)
