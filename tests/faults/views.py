@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
+from tests.cluster.resources import NAMESPACES
 from tests.cluster.waiting import until
 from tests.faults.acts import (
     Answer,
@@ -26,12 +27,13 @@ from tests.faults.run import Fault, Scene
 from tests.faults.scripts import beside
 from tests.faults.trace import Asked
 from tests.invariants.world import labels
+from tests.stage.operator import ASKED_AT_MOST
 
 STALE_SECONDS: Final = 4.0
 """How long a view is stale: longer than any back-off that a stale write would bring at first."""
 AWAKE_SECONDS: Final = 2.0
-"""After the end of the past: a look that began in it may still write."""
-STARTED_WITHIN: Final = 60.0
+"""After the end of the past: a look that began in it may still write. More where the API server is slow."""
+STARTED_WITHIN: Final = 300.0
 
 
 def event(*, kind: str, nth: int, act: EventAct) -> Fault:
@@ -90,6 +92,8 @@ def past_after(state: str, writes: int) -> Fault:
             await asyncio.sleep(STALE_SECONDS)
             proxy.lift()
             proxy.thaw()
+            for _ in range(ASKED_AT_MOST):
+                await scene.ground.api.get(NAMESPACES, "default")
             scene.misled = (scene.misled[0], time.time() + AWAKE_SECONDS)
 
         async def fall_back() -> None:
