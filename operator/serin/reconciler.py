@@ -21,7 +21,7 @@ from serin.domain.plan import Removal, Scene, Write, collides, plan, removals
 from serin.domain.render import render_template
 from serin.domain.report import status_of
 from serin.domain.rollout.machine import advance
-from serin.domain.rollout.rebuild import recovered
+from serin.domain.rollout.rebuild import recovered, unshown
 from serin.domain.rollout.world import Decision, Memo, Notice, Reason, World
 from serin.domain.routers.choice import ROUTERS
 from serin.domain.status import Status
@@ -44,6 +44,8 @@ logger = logging.getLogger(__name__)
 
 PASSES: Final = 12
 """Passes of one look. Each pass makes what the one before it made possible; more than this is a bug."""
+BEHIND: Final = timedelta(seconds=10)
+"""Until a watch that is behind is looked at again; it will tell by itself when it has caught up."""
 FRESH: Final = timedelta(minutes=2)
 """How old a verdict's last boundary may be; three scrapes where these are rare."""
 
@@ -155,6 +157,10 @@ class Reconciler:
             return False, None
         if kept.refusal is None:
             kept.intent = understood.intent
+        router = ROUTERS[understood.intent.traffic.router]
+        if (missing := unshown(understood.intent, status, seen, router=router)) is not None:
+            logger.info("deployment not shown yet", extra={"key": str(key), "revision": missing})
+            return False, BEHIND.total_seconds()
         look = await self._look(model, status, understood.intent, kept, seen)
         acted = await self._act(key, look, kept)
         return acted, None if acted else self._again(key, look, kept)

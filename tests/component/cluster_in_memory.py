@@ -220,6 +220,13 @@ class ClusterInMemory:
         for (kind, _), obj in self.objects.items():
             self._tell(kind, "ADDED", obj)
 
+    def hide(self, kind: str) -> None:
+        """A new process, whose watch of a kind has shown nothing yet."""
+        self.store = Store()
+        self.frozen.add(kind)
+        for (shown, _), obj in self.objects.items():
+            self._tell(shown, "ADDED", obj)
+
     def thaw(self) -> None:
         """The watches show again what they have missed, deletions included, as a sweep finds them."""
         self.frozen.clear()

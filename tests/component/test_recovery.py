@@ -55,6 +55,47 @@ async def test_a_status_lost_in_mid_step_takes_the_canary_back_and_tries_again(r
     assert name_of(story) == canary
 
 
+@pytest.mark.parametrize("router", ["GatewayAPI", "Replicas"])
+@pytest.mark.parametrize("kind", ["Deployment", "ControllerRevision"])
+async def test_a_lost_status_and_a_watch_that_is_behind_are_no_first_deployment(
+    kind: str, router: str
+) -> None:
+    story = await stepping(model(router=router), model("server:2", router=router))
+    stable, canary, before = name_of(story), story.status["canary"]["revision"], story.replicas()
+    lose_status(story)
+    story.cluster.hide(kind)
+    story.start()
+    story.written()
+
+    await story.look()
+    assert (story.written(), story.replicas()) == ([], before)
+
+    story.cluster.thaw()
+    await story.look()
+    assert (name_of(story), story.phase) == (stable, "RollingBack")
+    await story.until(phase("Ready"))
+    assert name_of(story) == canary
+
+
+async def test_a_model_made_anew_waits_for_the_records_that_were_left_to_it() -> None:
+    story = await served(OLD)
+    stable, cluster = name_of(story), story.cluster
+    cluster.frozen.add("ControllerRevision")
+    for kind, name in (("ControllerRevision", stable), ("HTTPRoute", "fraud"), ("Service", "fraud")):
+        cluster.edit(kind, name, lambda obj: obj["metadata"].pop("ownerReferences"))
+    cluster.remove(KIND, "fraud")
+    await story.look()
+    cluster.submit("fraud", NEW)
+    story.written()
+
+    await story.look()
+    assert (story.written(), story.replicas()) == ([], {stable: 3})
+
+    cluster.thaw()
+    await story.look()
+    assert (name_of(story), story.phase) == (stable, "Preparing")
+
+
 def follow_under_the_same_name(story: Story) -> None:
     """The ModelDeployment is deleted and made anew; what it owned is still to be collected."""
 

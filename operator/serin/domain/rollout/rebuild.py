@@ -34,6 +34,22 @@ def is_lost(status: Status, seen: Observed, wanted: RevisionHash) -> bool:
     return rollout.state not in (State.PREPARING, State.ROLLING_BACK) or rollout.capacity_floor > 0
 
 
+def unshown(intent: Intent, status: Status, seen: Observed, *, router: Router) -> str | None:
+    """The Deployment that is not shown as ours, though the status is empty and its pods serve: a watch is
+    behind, and what serves would be taken for nothing, or for another's.
+    """
+    if status.stable is not None or status.rollout is not None:
+        return None
+    own = _own(intent, seen)
+    serving = {*(router.observed(own, intent) or {}), _selected(own)}
+    missing = [
+        revision_name(intent, revision)
+        for revision in serving - own.workloads.keys()
+        if revision is not None and seen.ready_endpoints.get(revision)
+    ]
+    return min(missing, default=None)
+
+
 def recovered(
     intent: Intent, status: Status, seen: Observed, *, router: Router, now: datetime
 ) -> tuple[Status, tuple[Notice, ...]]:
@@ -105,7 +121,7 @@ def _serving(intent: Intent, seen: Observed, router: Router) -> RevisionHash | N
     if routed:
         # Of two that have the same share, the older one was there before the canary.
         return min(routed, key=lambda revision: (-shown[revision], _number(seen, revision)))
-    selected = RevisionHash(seen.root.selector.get(REVISION_LABEL, "")) if seen.root else None
+    selected = _selected(seen)
     workload = seen.workloads.get(selected) if selected else None
     if workload is not None and not workload.rejected:
         return selected
@@ -115,6 +131,11 @@ def _serving(intent: Intent, seen: Observed, router: Router) -> RevisionHash | N
         if (workload := seen.workloads.get(view.hash)) and workload.desired and not workload.rejected
     ]
     return max(alive, key=lambda view: view.number).hash if alive else None
+
+
+def _selected(seen: Observed) -> RevisionHash | None:
+    selected = seen.root.selector.get(REVISION_LABEL) if seen.root else None
+    return RevisionHash(selected) if selected else None
 
 
 def _number(seen: Observed, revision: RevisionHash) -> int:
