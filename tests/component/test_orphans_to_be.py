@@ -24,6 +24,7 @@ async def test_no_child_is_made_for_a_model_that_is_gone_by_a_process_that_never
     story.cluster.frozen.add(KIND)
 
     story.cluster.remove(KIND, "fraud")
+    story.controllers.settle()
     story.written()
     await look(story)
 
