@@ -10,10 +10,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tests.cluster.resources import DEPLOYMENTS, PODS, Object
+from tests.cluster.resources import DEPLOYMENTS, PODS, SERVICES, Object
 from tests.cluster.waiting import until
 from tests.faults.pods import CRASHING, NODE, Pods
 from tests.invariants.watcher import MODEL_DEPLOYMENTS
+from tests.invariants.world import REVISION
 from tests.stage.model import IMAGE, Model, condition, phase, spec, state
 
 PATIENT: Final = 240.0
@@ -52,8 +53,17 @@ class Stage:
         seen = await self.model.until(state("Stepping"), within=PATIENT)
         if self.router == "GatewayAPI":
             await self.model.until_weights(20, within=PATIENT)
+        else:
+            await self.model.api.until(
+                SERVICES, self.model.name, _widened, self.model.namespace, within=PATIENT
+            )
         found: str = seen["status"]["rollout"]["attempt"]
         return found
+
+
+def _widened(root: Object) -> bool:
+    """Whether the root Service selects every revision's pods, which are the weight."""
+    return REVISION not in root["spec"]["selector"]
 
 
 Workload = Callable[[Stage], Awaitable[None]]
