@@ -15,6 +15,9 @@ EQUIVALENT: Final[dict[str, str]] = {
     "rollout.questions.crashes_alike: theirs > 0 and 2 * theirs >= mine without theirs > 0": (
         "asked only where a pod of the canary crashes: no crashes are then less than half as many"
     ),
+    "rollout.shape._routed: 0 + 1 (2)": (
+        "a stable revision that may be None is asked for while stepping, and beside none there is no step"
+    ),
     "rollout.shape.shape: 0 + 1": (
         "the default is for `_in_place` alone, which asks for weights and root, and not for sizes"
     ),
