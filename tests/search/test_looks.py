@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from serin.domain.names import RevisionHash
 from serin.domain.rollout.machine import advance
 from serin.domain.status import Draining, Previous, Rollout, Shift, SignalPin, State
 from tests.search.looking import Looking, Sight
-from tests.search.memory import Memories
+from tests.search.memory import Memories, status_of
 from tests.search.one_look import (
     BY_PODS,
     HALF,
@@ -20,6 +21,7 @@ from tests.search.one_look import (
     OLD,
     ROUTED,
     SERVED,
+    WANTED,
     attempt,
     decided,
     looked,
@@ -150,6 +152,26 @@ def test_a_pause_takes_nothing_from_the_drain_of_a_bake_that_is_cut_short(lasted
     decision = decided(BY_PODS, both, baking, spec=Spec(LEFT, 2), asked=paused, stable=NEW)
 
     assert decision.sizes[OLD] == (2 if kept else 0)
+
+
+@pytest.mark.parametrize("shown", ["workloads", "ready_endpoints", "pods", ""])
+def test_no_service_is_widened_over_pods_that_any_watch_shows(shown: str) -> None:
+    """Only the pods themselves were asked for, and theirs is the watch with the most to tell (I5)."""
+    old, new, left = (Child(True, Pods(size, size)) for size in (2, 1, 1))
+    beside = Cluster((old, new, left), OLD)
+    rollout = attempt(State.STEPPING, shifts=[Shift(step=0, weight=34, at=NOW)])
+    sight = Sight(WANTED, Asked(), Memories().nothing, beside, None, Known(True, 1))
+    world = Looking(BY_PODS, Memories()).world(sight, SILENCE)
+    behind: dict[str, Any] = {
+        "workloads": {one: view for one, view in world.observed.workloads.items() if one != LEFT},
+        "ready_endpoints": {one: n for one, n in world.observed.ready_endpoints.items() if one != LEFT},
+        "pods": tuple(pod for pod in world.observed.pods if pod.revision != LEFT),
+    }
+    seen = replace(world.observed, **{kind: view for kind, view in behind.items() if kind != shown})
+
+    decision = advance(replace(world, observed=seen, status=status_of(OLD, rollout, (), ())))
+
+    assert decision.root == (OLD if shown else None)
 
 
 def test_a_drain_waits_for_the_root_service_too() -> None:

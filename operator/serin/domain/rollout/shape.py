@@ -82,8 +82,13 @@ def weight_now(rollout: Rollout, asked: int) -> int:
 
 
 def has_third(world: World, known: frozenset[RevisionHash | None]) -> bool:
-    """Whether pods of a revision outside the attempt exist, which a widened root Service would select."""
-    return any(pod.revision not in known for pod in world.observed.pods)
+    """Whether pods of a revision outside the attempt exist, which a widened root Service would select; any
+    watch may be the one that shows them.
+    """
+    seen = world.observed
+    asked = {one.revision for one in seen.workloads.values() if one.desired or one.replicas}
+    answering = {revision for revision, count in seen.ready_endpoints.items() if count}
+    return not known.issuperset(asked | answering | {pod.revision for pod in seen.pods})
 
 
 def _preparing(world: World, course: Course, rollout: Rollout, raising: int) -> Shape:
