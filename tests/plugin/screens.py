@@ -185,9 +185,15 @@ def written(shown: Mapping[str, str]) -> None:
 
 
 def timeless(screen: str) -> str:
-    """A screen without what differs from time to time: what is random in names, times, and so the gaps."""
+    """A screen without what differs from time to time: what is random in names, times, and so the gaps.
+
+    Revisions are numbered: their hashes are those of a pod template that other tests have, too.
+    """
     # Names first: the middle of a pod's name may look like an age.
-    screen = re.sub(r"(-[0-9a-f]{10})-[a-z0-9]{6,10}-[a-z0-9]{5}\b", r"\1-<pod>", screen)
+    hashes = list(dict.fromkeys(re.findall(r"\b[a-z]+-([0-9a-f]{10})\b", screen)))
+    for number, found in enumerate(hashes, start=1):
+        screen = screen.replace(found, f"<revision {number}>")
+    screen = re.sub(r"(<revision \d+>)-[a-z0-9]{6,10}-[a-z0-9]{5}\b", r"\1-<pod>", screen)
     screen = re.sub(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?Z?", "<time>", screen)
     screen = re.sub(r"(?<![-\w])(\d+[ydhms]){1,2}\b", "<age>", screen)
     return re.sub(r"[ \n]+", " ", screen)

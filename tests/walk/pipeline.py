@@ -17,7 +17,7 @@ from serin.domain.gates import GateRun
 from serin.domain.intent import Intent, RouterKind
 from serin.domain.jobs import question
 from serin.domain.manifests import Manifest
-from serin.domain.names import RevisionHash
+from serin.domain.names import REVISION_LABEL, RevisionHash
 from serin.domain.observed import (
     Identity,
     Observed,
@@ -226,7 +226,7 @@ class Shown:
                 revisions={one: _revision(one, 1, intent) for one in known},
                 workloads={one: _workload(one, intent) for one in known},
                 services={one: _service(one, intent) for one in known},
-                root=_service(None, intent),
+                root=_service(None, intent, selects=stable or wanted),
                 route=_route(weights) if intent.traffic.router is RouterKind.GATEWAY_API else None,
                 ready_endpoints=dict.fromkeys(known, PODS),
             ),
@@ -287,9 +287,12 @@ def _workload(revision: RevisionHash, intent: Intent) -> WorkloadView:
     )
 
 
-def _service(revision: RevisionHash | None, intent: Intent) -> ServiceView:
+def _service(
+    revision: RevisionHash | None, intent: Intent, *, selects: RevisionHash | None = None
+) -> ServiceView:
     name = revision_name(intent, revision) if revision else intent.key.name
-    return ServiceView(identity=_identity(name), revision=revision, selector={}, ports=())
+    selector = {REVISION_LABEL: selects} if selects else {}
+    return ServiceView(identity=_identity(name), revision=revision, selector=selector, ports=())
 
 
 def _route(weights: Mapping[str, int]) -> RouteView:
