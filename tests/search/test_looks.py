@@ -191,6 +191,16 @@ def test_a_canary_without_its_service_stays_named_and_gets_it_back() -> None:
     assert [op.weights for op in back.ops if op.kind == "route"] == [((OLD, 100), (NEW, 0))]
 
 
+@pytest.mark.parametrize("left", [None, Child(), Child(False, Pods(0))])
+def test_a_canary_that_gets_no_service_any_more_is_not_named(left: Child | None) -> None:
+    """Somebody has deleted it, and asked for its end: a router would refuse the route that names it."""
+    rollout = attempt(State.ROLLING_BACK, reason="Aborted", shifts=[Shift(step=0, weight=50, at=NOW)])
+
+    back = looked(ROUTED, HALF.with_child(NEW, left), rollout)
+
+    assert [op.weights for op in back.ops if op.kind == "route"] == [((OLD, 100),)]
+
+
 def test_an_undecided_judge_need_not_repeat_itself() -> None:
     """Only Safe has to be fresh: at the deadline it counts that nothing was decided, however long ago."""
     scope = replace(ROUTED, on_inconclusive=OnInconclusive.ROLLBACK)

@@ -284,7 +284,8 @@ def _nameable(world: World, made: Shape) -> Shape:
     """Without naming for nothing what has no Service and cannot get one: no router accepts such a backend."""
     if made.weights is None:
         return made
-    there = {*world.observed.services, *world.observed.revisions, world.wanted}
+    coming = {revision for revision, size in made.sizes.items() if size or not world.intent.replicas}
+    there = world.observed.services.keys() | coming
     weights = {revision: weight for revision, weight in made.weights.items() if weight or revision in there}
     return Shape(sizes=made.sizes, weights=weights, root=made.root)
 
