@@ -11,7 +11,7 @@ from typing import Any
 
 from serin.domain.gates import GateAnswer
 from serin.domain.intent import GatewayIntent
-from serin.domain.names import RevisionHash
+from serin.domain.names import REVISION_LABEL, RevisionHash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,3 +143,9 @@ class Observed:
     ready_endpoints: Mapping[RevisionHash, int] = field(default_factory=dict)
     pods: tuple[PodView, ...] = ()
     jobs: Mapping[str, JobView] = field(default_factory=dict)
+
+    @property
+    def selected(self) -> RevisionHash | None:
+        """The one revision that the root Service selects; None where there is none, or it selects all."""
+        selected = self.root.selector.get(REVISION_LABEL) if self.root else None
+        return RevisionHash(selected) if selected else None

@@ -23,7 +23,7 @@ from serin.domain.manifests import (
     root_service,
     sealed,
 )
-from serin.domain.names import REVISION_LABEL, RevisionHash, child_name
+from serin.domain.names import RevisionHash, child_name
 from serin.domain.observed import Identity, Observed, RevisionView, WorkloadView
 from serin.domain.rollout.world import Decision
 from serin.domain.routers.router import Router
@@ -140,11 +140,10 @@ def _spent(scene: Scene) -> tuple[Removal, ...]:
     """Revisions beyond the history limit that nothing names any more (I3)."""
     decision, seen = scene.decision, scene.observed
     routed = set(seen.route.weights) if seen.route else set()
-    selected = seen.root.selector.get(REVISION_LABEL) if seen.root else None
     spent = [
         view
         for view in seen.revisions.values()
-        if view.hash not in (decision.stable, scene.intent.revision.hash, selected)
+        if view.hash not in (decision.stable, scene.intent.revision.hash, seen.selected)
         and child_name(scene.intent.key.name, view.hash) not in routed
         and not _has_pods(seen, view.hash)
     ]

@@ -128,7 +128,7 @@ def _weights(world: World, decision: Decision) -> Mapping[RevisionHash, int]:
         return {canary_of(world.intent, decision.rollout): 100}
     if decision.weights is not None:
         return decision.weights
-    return world.router.observed(world.observed, world.intent) or {}
+    return world.shown
 
 
 def _shown_canary(world: World, decision: Decision) -> RevisionHash | None:

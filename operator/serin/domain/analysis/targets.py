@@ -239,20 +239,19 @@ class Target:
         before, totals = points[place - 1]
         if place == len(points) or before == moment:
             return totals, before
-        after, later = points[place]
-        if after - before >= MISSED * self.interval:
+        if self._ends_silence(place):
             return totals, before
+        after, later = points[place]
         part = (moment - before) / (after - before)
         return [old + part * (new - old) for old, new in zip_longest(totals, later, fillvalue=0.0)], moment
 
     def _returns(self, place: int, moment: float) -> bool:
         """Whether the scrape at that place ended a silence, less than an interval before a moment."""
-        at = self._points[place][0]
-        return (
-            place > 0
-            and at - self._points[place - 1][0] >= MISSED * self.interval
-            and moment < at + self.interval
-        )
+        return moment < self._points[place][0] + self.interval and self._ends_silence(place)
+
+    def _ends_silence(self, place: int) -> bool:
+        """Whether the target had missed three scrapes before the one at that place."""
+        return place > 0 and self._points[place][0] - self._points[place - 1][0] >= MISSED * self.interval
 
 
 def _telling(feeds: Mapping[FeedKey, Feed], moment: float, *, alive_since: float) -> Mapping[FeedKey, Feed]:

@@ -278,5 +278,4 @@ def _confirmed(rollout: Rollout, now: datetime) -> list[Draining]:
 
 def _may_be_answering(world: World, revision: RevisionHash) -> bool:
     """Whether the route or the root Service names the revision, so that requests may be on their way."""
-    shown = world.router.observed(world.observed, world.intent) or {}
-    return bool(shown.get(revision))
+    return bool(world.shown.get(revision))

@@ -136,11 +136,13 @@ def _supersede(world: World, course: Course, rollout: Rollout) -> Course | None:
 
 def _supersede_baking(world: World, course: Course, rollout: Rollout) -> Course | None:
     previous = rollout.previous
-    before = hash_of(world.intent, previous.revision) if previous else None
-    if previous and world.wanted == before and world.desired(before):
+    if previous is None:
+        return None
+    before = hash_of(world.intent, previous.revision)
+    if world.wanted == before and world.desired(before):
         name = revision_name(world.intent, canary_of(world.intent, rollout))
         message = f"{name}: the spec is {previous.revision}'s again"
         return to.rolling_back(world, course, Reason.REVERTED, message)
-    if previous and previous.until > world.now:
+    if previous.until > world.now:
         return to.bake_cut_short(world, course)
     return None

@@ -122,8 +122,7 @@ def drain_ends(world: World, rollout: Rollout, entry: Draining) -> datetime | No
 
     Drains start at confirmation. The states that move traffic away wait for it, and leave it in the entry.
     """
-    shown = world.router.observed(world.observed, world.intent) or {}
-    if shown.get(hash_of(world.intent, entry.revision)):
+    if world.shown.get(hash_of(world.intent, entry.revision)):
         return None
     since = entry.since
     if rollout.state in MOVING_AWAY:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from serin.domain.intent import Intent
-from serin.domain.names import REVISION_LABEL, RevisionHash
+from serin.domain.names import RevisionHash
 from serin.domain.observed import Observed, RouteView, ServiceView, WorkloadView
 from serin.domain.rollout.contradictions import contradicts_itself, not_ahead_of
 from serin.domain.rollout.course import REMEMBERED_DRAINS
@@ -41,7 +41,7 @@ def unshown(intent: Intent, status: Status, seen: Observed, *, router: Router) -
     if status.stable is not None or status.rollout is not None:
         return None
     own = _own(intent, seen)
-    serving = {*(router.observed(own, intent) or {}), _selected(own)}
+    serving = {*(router.observed(own, intent) or {}), own.selected}
     missing = [
         revision_name(intent, revision)
         for revision in serving - own.workloads.keys()
@@ -121,7 +121,7 @@ def _serving(intent: Intent, seen: Observed, router: Router) -> RevisionHash | N
     if routed:
         # Of two that have the same share, the older one was there before the canary.
         return min(routed, key=lambda revision: (-shown[revision], _number(seen, revision)))
-    selected = _selected(seen)
+    selected = seen.selected
     workload = seen.workloads.get(selected) if selected else None
     if workload is not None and not workload.rejected:
         return selected
@@ -131,11 +131,6 @@ def _serving(intent: Intent, seen: Observed, router: Router) -> RevisionHash | N
         if (workload := seen.workloads.get(view.hash)) and workload.desired and not workload.rejected
     ]
     return max(alive, key=lambda view: view.number).hash if alive else None
-
-
-def _selected(seen: Observed) -> RevisionHash | None:
-    selected = seen.root.selector.get(REVISION_LABEL) if seen.root else None
-    return RevisionHash(selected) if selected else None
 
 
 def _number(seen: Observed, revision: RevisionHash) -> int:

@@ -13,8 +13,7 @@ from serin.domain.status import Rollout
 
 def waits_for_remains(world: World, revision: RevisionHash) -> bool:
     """Whether a revision gets no pods before the last ones have gone; one that users reach does at once."""
-    shown = world.router.observed(world.observed, world.intent) or {}
-    reached = bool(shown.get(revision)) or world.selected == revision
+    reached = bool(world.shown.get(revision)) or world.selected == revision
     return not reached and _has_remains(world, revision)
 
 

@@ -217,8 +217,7 @@ def _can_return(world: World, course: Course, rollout: Rollout) -> bool:
     One is enough where the others are harmful or dead, and after the progress deadline: better few than
     waiting for ever for pods that do not come.
     """
-    shown = world.router.observed(world.observed, world.intent) or {}
-    serving = {revision for revision, weight in shown.items() if weight} | {world.selected}
+    serving = {revision for revision, weight in world.shown.items() if weight} | {world.selected}
     others = serving - {course.stable, None}
     size = size_of(world, rollout)
     widened = _widened(world)
@@ -272,12 +271,12 @@ def _with_draining(world: World, rollout: Rollout, made: Shape) -> Shape:
         earlier = {one for one in earlier if revision_name(world.intent, one) in named}
     if weights is not None and rollout.state in NAMING:
         weights = {**weights, **dict.fromkeys(sorted(earlier), 0)}
-    return Shape(sizes=sizes, weights=weights, root=made.root)
+    return replace(made, sizes=sizes, weights=weights)
 
 
 def _without(made: Shape, released: frozenset[RevisionHash]) -> Shape:
     sizes = {revision: (0 if revision in released else size) for revision, size in made.sizes.items()}
-    return Shape(sizes=sizes, weights=made.weights, root=made.root)
+    return replace(made, sizes=sizes)
 
 
 def _nameable(world: World, made: Shape) -> Shape:
@@ -287,12 +286,11 @@ def _nameable(world: World, made: Shape) -> Shape:
     coming = {revision for revision, size in made.sizes.items() if size or not world.intent.replicas}
     there = world.observed.services.keys() | coming
     weights = {revision: weight for revision, weight in made.weights.items() if weight or revision in there}
-    return Shape(sizes=made.sizes, weights=weights, root=made.root)
+    return replace(made, weights=weights)
 
 
 def _routed(world: World, revision: RevisionHash | None) -> int:
-    shown = world.router.observed(world.observed, world.intent) or {}
-    return shown.get(revision, 0) if revision else 0
+    return world.shown.get(revision, 0) if revision else 0
 
 
 def _selected(world: World) -> RevisionHash | None:

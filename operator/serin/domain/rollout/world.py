@@ -14,9 +14,9 @@ from serin.domain.analysis.policy import Mode
 from serin.domain.analysis.verdict import Assessment
 from serin.domain.gates import GateAnswer, GateRun
 from serin.domain.intent import Intent, Step
-from serin.domain.names import REVISION_LABEL, RevisionHash, child_name
+from serin.domain.names import RevisionHash, child_name
 from serin.domain.observed import Observed
-from serin.domain.routers.router import Router
+from serin.domain.routers.router import Router, Weights
 from serin.domain.status import Finished, Rejection, Rollout, State, Status
 
 
@@ -135,10 +135,13 @@ class World:
 
     @property
     def selected(self) -> RevisionHash | None:
-        """The one revision that the root Service selects; None where there is none, or it selects all."""
-        root = self.observed.root
-        selected = root.selector.get(REVISION_LABEL) if root else None
-        return RevisionHash(selected) if selected else None
+        """See `Observed`."""
+        return self.observed.selected
+
+    @property
+    def shown(self) -> Weights:
+        """The router's weights of today; empty where it has none."""
+        return self.router.observed(self.observed, self.intent) or {}
 
     def ready(self, revision: RevisionHash | None) -> int:
         """Ready endpoints of a revision; none of one that was scaled to none: those still shown are going."""
