@@ -15,7 +15,7 @@ from typing import Any
 from serin.domain.names import Key
 from serin.kube.access import Access
 from serin.kube.connection import Connection
-from serin.kube.kinds import MODEL_DEPLOYMENT, Kind
+from serin.kube.kinds import MODEL_DEPLOYMENT, Kind, places
 from serin.kube.streams import Streams
 from serin.runtime.informer import Informer
 from serin.runtime.memory import without
@@ -55,9 +55,10 @@ class Watches:
         self._registry = kopf.OperatorRegistry()
         log_in(self._registry, access)
         on_stop(self._registry, ended)
-        places: Sequence[str | None] = namespaces or [None]
         self._informers = [
-            _informer(kind, place, store, queue) for kind in (MODEL_DEPLOYMENT, *kinds) for place in places
+            _informer(kind, place, store, queue)
+            for kind in (MODEL_DEPLOYMENT, *kinds)
+            for place in places(namespaces)
         ]
 
     async def run(self) -> None:

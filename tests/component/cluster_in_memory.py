@@ -16,6 +16,7 @@ from serin.kube.client import Listing, Named
 from serin.kube.errors import Conflict, Forbidden, NotFound, Request, Unavailable
 from serin.kube.fences import CreateOnly, Exact, Existing, Fence
 from serin.kube.streams import Page
+from serin.runtime.departures import gone
 from serin.runtime.store import Store
 from tests.component.excuses import excused
 from tests.invariants.rules import violations
@@ -231,10 +232,9 @@ class ClusterInMemory:
         """The watches show again what they have missed, deletions included, as a sweep finds them."""
         self.frozen.clear()
         for kind in (*WRITTEN, "EndpointSlice", "Pod"):
-            for known in list(self.store.names(kind)):
-                shown = self.objects.get((kind, known.name))
-                if shown is None or shown["metadata"]["uid"] != known.uid:
-                    self.store.drop(kind, known.namespace, known.name, known.uid)
+            existing = {obj["metadata"]["uid"] for (shown, _), obj in self.objects.items() if shown == kind}
+            for row in gone(self.store.names(kind), existing, namespace=None, at=self.version):
+                self.store.drop(kind, row.namespace, row.name, row.uid, at=self.version)
         for (kind, _), obj in self.objects.items():
             self._tell(kind, "MODIFIED", obj)
 

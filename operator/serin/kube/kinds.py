@@ -4,7 +4,7 @@ A manifest names its kind, the wire wants a path: this table is all that lies be
 cannot be touched by accident.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
@@ -49,6 +49,11 @@ class Kind:
         parts.append(self.plural)
         parts += [quote(part, safe="") for part in (name, subresource) if part]
         return "/".join([self.root, *parts])
+
+
+def places(namespaces: Sequence[str]) -> list[str | None]:
+    """Where to look, one request each: in these namespaces, or where none is named in all at once (None)."""
+    return [*namespaces] or [None]
 
 
 MODEL_DEPLOYMENT: Final = Kind(name=KIND, group=GROUP, version=VERSION, plural=PLURAL, labelled=False)

@@ -23,6 +23,7 @@ from serin.kube.kinds import (
     POD,
     SERVICE,
     Kind,
+    places,
 )
 from serin.kube.transport import JSON, Transport
 
@@ -72,7 +73,7 @@ def needed(kinds: Iterable[Kind], namespaces: Sequence[str]) -> list[Right]:
     there = {MODEL_DEPLOYMENT, *kinds, CRON_JOB, EVENT}
     return [
         Right(verb=verb, kind=kind, subresource=subresource, namespace=namespace)
-        for namespace in list[str | None](namespaces) or [None]
+        for namespace in places(namespaces)
         for (kind, subresource), verbs in NEEDED.items()
         if kind in there
         for verb in verbs

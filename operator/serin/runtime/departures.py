@@ -5,10 +5,11 @@ may have gone with its owner (`applier`). Only the last deletions are known; old
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable, Iterable
 from typing import Any, Final
 
 from serin.domain.names import Key
+from serin.kube.client import Named
 from serin.runtime.projections import Object
 
 REMEMBERED: Final = 4096
@@ -40,6 +41,22 @@ class Departures:
     def lost(self, key: Key, kind: str, name: str) -> bool:
         """Whether a ModelDeployment had a child of that name that went."""
         return (key, kind, name) in self._children
+
+
+def gone(known: Iterable[Named], existing: Collection[str], *, namespace: str | None, at: int) -> list[Named]:
+    """What a list shows to be gone.
+
+    Args:
+        known: All that is known of the kind.
+        existing: The uids on the list.
+        namespace: Where was listed; None for everywhere.
+        at: The list's version. What was written later is not on it, and there all the same.
+    """
+    return [
+        row
+        for row in known
+        if row.uid not in existing and namespace in (None, row.namespace) and int(row.resource_version) <= at
+    ]
 
 
 def _keep(notes: OrderedDict[Any, Any], key: Hashable, value: object) -> None:

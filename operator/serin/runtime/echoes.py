@@ -8,7 +8,6 @@ server still answered.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import inf
 from typing import Any, Final
 
 from serin.domain.names import KIND, Key
@@ -56,7 +55,7 @@ class EchoedStore(Store):
         self._await(kind, obj)
         super().remember(kind, obj)
 
-    def drop(self, kind: str, namespace: str, name: str, uid: str, *, at: float = inf) -> Key | None:
+    def drop(self, kind: str, namespace: str, name: str, uid: str, *, at: float) -> Key | None:
         """See `Store`."""
         self._awaited.pop(uid, None)
         return super().drop(kind, namespace, name, uid, at=at)

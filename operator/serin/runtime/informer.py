@@ -15,6 +15,7 @@ from serin.domain.names import Key
 from serin.kube.client import Named
 from serin.kube.errors import KubeError, Throttled
 from serin.kube.streams import FORGOTTEN, SILENT_SECONDS, Page
+from serin.runtime.departures import gone
 
 WATCH_SECONDS: Final = (240.0, 300.0)
 """How long one watch lasts, by chance in between: not all kinds begin anew at once."""
@@ -121,15 +122,8 @@ class Informer:
         return page.version, page.rest
 
     def _drop_all_but(self, existing: set[str], *, at: int) -> None:
-        """Forget what is gone; what was written after the list was made is not on it and there all the
-        same.
-        """
-        for row in list(self._known.names(self._kind)):
-            if row.uid in existing or self._namespace not in (None, row.namespace):
-                continue
-            if int(row.resource_version) <= at and (
-                key := self._known.drop(self._kind, row.namespace, row.name, row.uid, at=at)
-            ):
+        for row in gone(self._known.names(self._kind), existing, namespace=self._namespace, at=at):
+            if key := self._known.drop(self._kind, row.namespace, row.name, row.uid, at=at):
                 self._lost(key)
 
     async def _follow(self, server: Server, since: str) -> None:

@@ -7,7 +7,6 @@ by a watch (after a 410 it starts anew): those are the sweeper's.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from math import inf
 from typing import Any
 
 from serin.domain.names import FIELD_MANAGER, KIND, MODEL_LABEL, REQUEST_ANNOTATIONS, Key
@@ -144,7 +143,7 @@ class Store:
                 if child_kind == kind:
                     yield Named(key.namespace, name, child.uid, str(child.version))
 
-    def drop(self, kind: str, namespace: str, name: str, uid: str, *, at: float = inf) -> Key | None:
+    def drop(self, kind: str, namespace: str, name: str, uid: str, *, at: float) -> Key | None:
         """Forget that very object, whose deletion no watch has shown; `at` is when it was not there any
         more.
         """

@@ -13,6 +13,8 @@ from typing import Final, Protocol
 from serin.domain.names import KIND, Key
 from serin.kube.client import Listing
 from serin.kube.errors import KubeError
+from serin.kube.kinds import places
+from serin.runtime.departures import gone
 from serin.runtime.projections import Object
 from serin.runtime.rereading import Kube as Reads
 from serin.runtime.rereading import Store as Known
@@ -43,8 +45,7 @@ async def caught_up(
     kube: Kube, store: Store, *, namespaces: Sequence[str], found: Callable[[Key], None]
 ) -> None:
     """Return once every ModelDeployment is known as it is; `found` are those that the watch had not shown."""
-    places: Sequence[str | None] = namespaces or [None]
-    for namespace in places:
+    for namespace in places(namespaces):
         while True:
             try:
                 await _catch_up(kube, store, namespace, found)
@@ -56,18 +57,20 @@ async def caught_up(
 
 async def _catch_up(kube: Kube, store: Store, namespace: str | None, found: Callable[[Key], None]) -> None:
     listing = await kube.list_metadata(KIND, namespace)
-    known = [row for row in store.names(KIND) if namespace in (None, row.namespace)]
-    # One that is not listed is gone, unless it was made later than the list.
-    needed = {Key(row.namespace, row.name): int(listing.resource_version) + 1 for row in known}
-    needed |= {Key(row.namespace, row.name): int(row.resource_version) for row in listing.items}
+    at = int(listing.resource_version)
     behind = 0
-    for key, version in needed.items():
-        if _version(store.model(key)) < version:
+    for row in gone(store.names(KIND), {row.uid for row in listing.items}, namespace=namespace, at=at):
+        behind += 1
+        if key := store.drop(KIND, row.namespace, row.name, row.uid, at=at):
+            found(key)
+    for row in listing.items:
+        key = Key(row.namespace, row.name)
+        if _version(store.model(key)) < int(row.resource_version):
             behind += 1
             if await read(kube, store, KIND, *key):
                 found(key)
     if behind:
-        logger.info("watch was behind", extra={"kind": KIND, "read": behind})
+        logger.info("watch was behind", extra={"kind": KIND, "models": behind})
 
 
 def _version(model: Object | None) -> int:

@@ -13,6 +13,8 @@ from typing import Final, Protocol
 from serin.domain.names import Key
 from serin.kube.client import Listing, Named
 from serin.kube.errors import KubeError
+from serin.kube.kinds import places
+from serin.runtime.departures import gone
 
 PATIENCE_SECONDS: Final = 60.0
 """How far a watch may be behind a list. Milliseconds are usual; thousands of objects at once take seconds."""
@@ -65,7 +67,7 @@ class Sweeper:
         self._lister = lister
         self._known = known
         self._kinds = kinds
-        self._namespaces: Sequence[str | None] = list(namespaces) or [None]
+        self._places = places(namespaces)
         self._found = found
 
     async def run(self, every: float) -> None:
@@ -81,7 +83,7 @@ class Sweeper:
     async def sweep(self) -> None:
         """Drop what exists no more, and tell whose it was; see that what exists is shown."""
         for kind in self._kinds:
-            for namespace in self._namespaces:
+            for namespace in self._places:
                 try:
                     await self._sweep(kind, namespace)
                 except KubeError as error:
@@ -90,22 +92,13 @@ class Sweeper:
     async def _sweep(self, kind: str, namespace: str | None) -> None:
         listing = await self._lister.list_metadata(kind, namespace)
         at = int(listing.resource_version)
-        for row in self._gone(kind, namespace, listing):
+        existing = {row.uid for row in listing.items}
+        for row in gone(self._known.names(kind), existing, namespace=namespace, at=at):
             logger.info("deletion found", extra={"kind": kind, "object": f"{row.namespace}/{row.name}"})
             if key := self._known.drop(kind, row.namespace, row.name, row.uid, at=at):
                 self._found(key, kind)
         if unseen := self._unseen(kind, listing):
             await self._must_be_shown(kind, namespace, unseen)
-
-    def _gone(self, kind: str, namespace: str | None, listing: Listing) -> list[Named]:
-        existing = {row.uid for row in listing.items}
-        return [
-            row
-            for row in self._known.names(kind)
-            if row.uid not in existing
-            and namespace in (None, row.namespace)
-            and int(row.resource_version) <= int(listing.resource_version)
-        ]
 
     def _unseen(self, kind: str, listing: Listing) -> set[Named]:
         """What exists at a version that the watch has not come to."""

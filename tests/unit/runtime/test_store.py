@@ -290,8 +290,8 @@ def test_what_a_list_no_longer_shows_is_dropped_by_uid(store: Store) -> None:
     store.observe("Pod", seen(pod(uid="p-1")))
     (row,) = store.names("Pod")
 
-    assert store.drop("Pod", row.namespace, row.name, "p-0") is None
-    assert store.drop("Pod", row.namespace, row.name, row.uid) == FRAUD
+    assert store.drop("Pod", row.namespace, row.name, "p-0", at=1) is None
+    assert store.drop("Pod", row.namespace, row.name, row.uid, at=1) == FRAUD
     assert list(store.names("Pod")) == []
 
 
