@@ -30,8 +30,6 @@ from tests.tenancy.test_rights import ELECTION, used
 DEFINITION: Final = "modeldeployments.serin.dev"
 PER_SECOND: Final = 10
 FORBIDDEN: Final = 403
-PATIENT: Final = 300.0
-"""Seconds for what pods of two operators and two models do, beside other tests."""
 SLOW: Final[dict[str, Any]] = {"replicas": 2, "bake": 12, "drain": 12}
 """A drain that is longer than the gateway takes to obey, on a machine that does much else."""
 NEW, OLD = f"serin:{VERSION}", f"serin:{PREVIOUS}"
@@ -78,12 +76,10 @@ async def canary_outlives_its_operator(at: Place, release: Release, log: AuditLo
     """A canary waits for a person; its operator is replaced, knows where it was, and leaves."""
     since = await log.position()
     await at.model.apply(spec("1", **SLOW))
-    await at.model.until(condition("Ready"), within=PATIENT)
+    await at.model.until(condition("Ready"))
     async with at.users as users:
         await at.model.apply(spec("2", **SLOW, waits=True))
-        waiting = await at.model.until(
-            condition("Ready", "Unknown", reason="AwaitingPromotion"), within=PATIENT
-        )
+        waiting = await at.model.until(condition("Ready", "Unknown", reason="AwaitingPromotion"))
         before, weights = await at.serving(), await at.model.weights()
 
         await release.upgrade(by=by)
@@ -96,7 +92,7 @@ async def canary_outlives_its_operator(at: Place, release: Release, log: AuditLo
         assert (await at.serving(), await at.model.weights()) == (before, weights)
 
         await at.model.ask(promote=f"{attempt(waiting)}:to-60")
-        ready = await at.model.until(condition("Ready"), within=PATIENT)
+        ready = await at.model.until(condition("Ready"))
         judged = waiting["status"]["canary"]["revision"]
         assert ready["status"]["stable"]["revision"] == judged
         assert before[judged] <= await at.model.pods(judged)
@@ -121,14 +117,14 @@ async def back_for_the_whole_cluster(
     async with cluster.audit.counting() as counted:
         await release.install(by="helm4")
         assert "Succeeded" in await release.test(by="helm4")
-        await until(release.looks, lambda looks: looks >= len(places), within=PATIENT, what="looks")
+        await until(release.looks, lambda looks: looks >= len(places), what="looks")
         assert [await at.serving() for at in places] == before
     written = counted.requests.by(release.user).work.writes
     assert [str(one) for one in written if one.namespace in theirs] == []
 
     async with cluster.audit.counting() as counted:
         await places[0].model.apply(spec("3", **SLOW))
-        await places[0].model.until(condition("Ready"), within=PATIENT)
+        await places[0].model.until(condition("Ready"))
     return counted.requests.by(release.user), await release.granted()
 
 

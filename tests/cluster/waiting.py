@@ -9,8 +9,22 @@ import yaml
 T = TypeVar("T")
 
 LOOK_EVERY_SECONDS = 0.05
+ROUNDS: Final = 3
 PATIENT: Final = 300.0
 """For what is no promise, on a machine that does much else: a wait ends as soon as its condition holds."""
+
+
+async def rounds_until(
+    one_round: Callable[[int], Awaitable[T]], holds: Callable[[T], object] = bool, *, most: int = ROUNDS
+) -> list[T]:
+    """What rounds came to, each told its number from 0: until one held, or as many as there may be.
+
+    For what is promised in seconds, and missed by a machine that stands still meanwhile.
+    """
+    found: list[T] = []
+    while len(found) < most and not any(map(holds, found)):
+        found.append(await one_round(len(found)))
+    return found
 
 
 class NotInTime(AssertionError):

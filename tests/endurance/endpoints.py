@@ -16,7 +16,7 @@ from typing import Final
 import aiohttp
 
 from tests.cluster.resources import DEPLOYMENTS, PODS, Object
-from tests.cluster.waiting import until
+from tests.cluster.waiting import rounds_until, until
 from tests.endurance.ground import Stage
 from tests.invariants.watcher import Watcher, version_of
 from tests.invariants.world import revision_of
@@ -55,8 +55,8 @@ async def _lost_again_and_again(
     await model.apply(_version("stable"))
     stable = (await model.until(condition("Ready")))["status"]["stable"]["revision"]
     await stage.gateway.until_served(stage.place, way, {stable: 100})
-    found = []
-    for number in range(rounds):
+
+    async def lost(number: int) -> Loss:
         await model.apply(_version(f"canary-{number}"))
         await model.until(state("Stepping"))
         weights = await model.until_weights(WEIGHT)
@@ -64,12 +64,12 @@ async def _lost_again_and_again(
         await stage.gateway.until_served(stage.place, way, weights)
         before, began = await stage.watcher.settled(), time.time()
         await WAYS[way](stage, model, canary)
-        found.append(await _answered(stage, way, canary, since=began, after=before))
+        answered = await _answered(stage, way, canary, since=began, after=before)
         await model.apply(_version("stable"))
         await model.until(phase("Ready"))
-        if enough(found[-1]):
-            break
-    return found
+        return answered
+
+    return await rounds_until(lost, enough, most=rounds)
 
 
 async def _answered(stage: Stage, way: str, canary: str, *, since: float, after: int) -> Loss:

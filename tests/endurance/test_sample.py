@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 from tests.cluster.envoy import Envoy
+from tests.cluster.waiting import ROUNDS
 from tests.endurance import report
 from tests.endurance.endpoints import BAR_SECONDS, WAYS, Loss, losses
 from tests.endurance.ground import Stage
@@ -35,7 +36,7 @@ async def test_nothing_is_lost_or_cut_short_and_a_dead_canary_gets_nothing(stage
     """Two tests that mostly wait, and so wait together. The second one is held by one round of three: what a
     machine is late by that stands still now and then is nobody's fault.
     """
-    versions, dead = await asyncio.gather(turned(stage, ASKED), losses(stage, rounds=3, enough=in_time))
+    versions, dead = await asyncio.gather(turned(stage, ASKED), losses(stage, rounds=ROUNDS, enough=in_time))
 
     told = [*report.of_versions(versions), *report.of_losses(dead, delay=GATEWAY_SECONDS)]
     print("\n".join(told))

@@ -8,15 +8,15 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 from typing import Final
 
 from serin.runtime.leaserecord import GIVEN_BACK
+from tests.cluster.following import followed
 from tests.cluster.resources import LEASES, Object
-from tests.cluster.tasks import begin
 from tests.cluster.waiting import until
 from tests.failover.pair import LEASE, PATIENT, Pair
 from tests.failover.replica import Replica
@@ -117,31 +117,9 @@ async def lease_deleted(pair: Pair) -> Object:
         return (await until(made, within=PATIENT, what="the Lease made again"))[0]
 
 
-@asynccontextmanager
-async def versions(pair: Pair) -> AsyncIterator[Sequence[Object]]:
+def versions(pair: Pair) -> AbstractAsyncContextManager[Sequence[Object]]:
     """Every version of the Lease from the one there is, in their order, as they come to be."""
-    seen: list[Object] = []
-
-    async def follow() -> None:
-        """A watch leaves out no version, however late it is read."""
-        watch = pair.cluster.api.watch(LEASES, pair.place, fields=f"metadata.name={LEASE}")
-        async with aclosing(watch) as changes:
-            async for change in changes:
-                if change.type in ("ADDED", "MODIFIED"):
-                    seen.append(change.object)
-
-    async def first() -> bool:
-        if task.done():
-            task.result()
-        return bool(seen)
-
-    task = begin(follow(), f"the Lease in {pair.place}")
-    try:
-        await until(first, within=PATIENT, what="the Lease")
-        yield seen
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+    return followed(pair.cluster.api, LEASES, LEASE, pair.place)
 
 
 @asynccontextmanager

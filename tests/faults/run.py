@@ -17,7 +17,6 @@ from tests.cluster.api import Api
 from tests.cluster.cluster import Cluster
 from tests.cluster.kubeconfig import Access
 from tests.cluster.namespaces import fresh_namespace
-from tests.cluster.resources import NAMESPACES
 from tests.cluster.waiting import NotInTime, until
 from tests.faults.ending import GENERATED, Ending, differences, ending_of, going
 from tests.faults.kept import Kept
@@ -30,7 +29,7 @@ from tests.invariants.rules import violations
 from tests.invariants.story import story
 from tests.invariants.watcher import Watcher
 from tests.stage.model import Model
-from tests.stage.operator import ASKED_AT_MOST
+from tests.stage.stillness import until_still
 
 NAME: Final = "fraud"
 STARTS: Final = 2
@@ -178,22 +177,12 @@ async def _played(
 
 
 async def _quiet(watcher: Watcher, api: Api) -> None:
-    """Wait until nothing has happened for a while, and no pod is on its way out.
+    """Wait until nothing has happened for a while, and no pod is on its way out."""
 
-    In which the API server has answered more than a look asks of it: where that is slow, a look is too.
-    """
-    clock = asyncio.get_running_loop().time
-    seen, since, answers = 0, clock(), 0
+    async def happened() -> int:
+        return 0 if going(watcher.history) else len(watcher.history)
 
-    async def rest() -> bool:
-        nonlocal seen, since, answers
-        await api.get(NAMESPACES, "default")
-        answers += 1
-        if (count := len(watcher.history)) != seen or going(watcher.history):
-            seen, since, answers = count, clock(), 0
-        return clock() - since >= QUIET_SECONDS and answers > ASKED_AT_MOST
-
-    await until(rest, what="the end of all writes")
+    await until_still(happened, api, seconds=QUIET_SECONDS, what="the end of all writes")
 
 
 def _words(scene: Scene, watcher: Watcher) -> list[str]:

@@ -27,7 +27,7 @@ from tests.faults.run import Fault, Scene
 from tests.faults.scripts import beside
 from tests.faults.trace import Asked
 from tests.invariants.world import labels
-from tests.stage.operator import ASKED_AT_MOST
+from tests.stage.stillness import ASKED_AT_MOST
 
 STALE_SECONDS: Final = 4.0
 """How long a view is stale: longer than any back-off that a stale write would bring at first."""

@@ -10,17 +10,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tests.cluster.resources import DEPLOYMENTS, PODS, SERVICES, Object
+from tests.cluster.resources import DEPLOYMENTS, PODS, Object
 from tests.cluster.waiting import until
 from tests.faults.pods import CRASHING, NODE, Pods
 from tests.invariants.watcher import MODEL_DEPLOYMENTS
-from tests.invariants.world import REVISION
 from tests.stage.model import IMAGE, Model, condition, phase, spec, state
 
-PATIENT: Final = 240.0
-"""Seconds that each part of a run may take: most take two, most faults cost up to 20. A watch that has
-stalled is believed for a minute or so, and the server's own controllers hear nothing for half a minute after
-it was killed."""
 HELD: Final = {20: 600}
 EMPTY_SECONDS: Final = 2.0
 
@@ -43,27 +38,20 @@ class Stage:
     async def ready(self, number: str, **more: Any) -> str:
         """Apply a version and wait until it serves; the revision."""
         await self.model.apply(self.version(number, **more))
-        seen = await self.model.until(condition("Ready"), within=PATIENT)
+        seen = await self.model.until(condition("Ready"))
         found: str = seen["status"]["stable"]["revision"]
         return found
 
     async def held(self, number: str) -> str:
         """Apply a version and wait until it has the weight of a step that does not end; the attempt."""
         await self.model.apply(self.version(number, steps=HELD))
-        seen = await self.model.until(state("Stepping"), within=PATIENT)
+        seen = await self.model.until(state("Stepping"))
         if self.router == "GatewayAPI":
-            await self.model.until_weights(20, within=PATIENT)
+            await self.model.until_weights(20)
         else:
-            await self.model.api.until(
-                SERVICES, self.model.name, _widened, self.model.namespace, within=PATIENT
-            )
+            await self.model.until_widened()
         found: str = seen["status"]["rollout"]["attempt"]
         return found
-
-
-def _widened(root: Object) -> bool:
-    """Whether the root Service selects every revision's pods, which are the weight."""
-    return REVISION not in root["spec"]["selector"]
 
 
 Workload = Callable[[Stage], Awaitable[None]]
@@ -81,14 +69,14 @@ async def canary(stage: Stage) -> None:
 async def crashing(stage: Stage) -> None:
     await stage.ready("1")
     await stage.model.apply(stage.version("2", image=CRASHING))
-    await stage.model.until(phase("RolledBack"), within=PATIENT)
+    await stage.model.until(phase("RolledBack"))
 
 
 async def aborted(stage: Stage) -> None:
     await stage.ready("1")
     attempt = await stage.held("2")
     await stage.model.ask(abort=attempt)
-    await stage.model.until(phase("RolledBack"), within=PATIENT)
+    await stage.model.until(phase("RolledBack"))
 
 
 async def there_and_back(stage: Stage) -> None:
@@ -106,7 +94,7 @@ async def overtaken(stage: Stage) -> None:
 async def regretted(stage: Stage) -> None:
     await stage.ready("1")
     await stage.model.apply(stage.version("2", bake=600))
-    await stage.model.until(state("Baking"), within=PATIENT)
+    await stage.model.until(state("Baking"))
     await stage.ready("1")
 
 
@@ -121,7 +109,7 @@ async def paused(stage: Stage) -> None:
     await stage.ready("1")
     await stage.held("2")
     await stage.model.apply(stage.version("2", paused=True))
-    await stage.model.until(condition("Ready", "Unknown", reason="Paused"), within=PATIENT)
+    await stage.model.until(condition("Ready", "Unknown", reason="Paused"))
     await stage.ready("2")
 
 
@@ -152,7 +140,7 @@ async def bereft(stage: Stage) -> None:
         whole = found["status"].get("readyReplicas") == len(before)
         return whole and await model.pods(stable) != before
 
-    await until(replaced, within=PATIENT, what="a pod in place of the lost one")
+    await until(replaced, what="a pod in place of the lost one")
     await stage.ready("1")
 
 
@@ -182,7 +170,7 @@ async def _gone(stage: Stage) -> None:
         kinds = (DEPLOYMENTS, PODS)
         return [one for kind in kinds for one in await model.api.list(kind, model.namespace)]
 
-    await until(children, lambda found: not found, within=PATIENT, what="the end of all pods")
+    await until(children, lambda found: not found, what="the end of all pods")
 
 
 SHORT_LIVED: Final = ((blinked, "GatewayAPI"), (emptied, "GatewayAPI"), (blinked, "Replicas"))

@@ -11,7 +11,7 @@ import yaml
 from tests.cluster import helm
 from tests.cluster.cluster import Cluster
 from tests.cluster.resources import Object
-from tests.gitops.scenes import BESIDE_OTHERS
+from tests.cluster.waiting import PATIENT
 
 CHART: Final = Path(__file__).parent / "chart"
 
@@ -33,7 +33,7 @@ class Release:
     place: str
     name: str
 
-    async def apply(self, spec: Object, *options: str, wait: float = BESIDE_OTHERS) -> Ended:
+    async def apply(self, spec: Object, *options: str, wait: float = PATIENT) -> Ended:
         """`helm upgrade --install --wait` with a spec, and `wait` seconds of patience."""
         file = self._folder() / f"{self.place}-{self.name}.yaml"
         file.write_text(yaml.safe_dump({"spec": spec}))

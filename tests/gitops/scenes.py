@@ -21,8 +21,6 @@ from tests.invariants.watcher import MODEL_DEPLOYMENTS, Watcher
 from tests.stage.model import Holds, Model, attempt, condition, conditions, spec
 from tests.stage.operator import Operator
 
-BESIDE_OTHERS: Final = 300.0
-"""For what is no promise, on a machine that does much else."""
 NEVER: Final = 3600
 EVALUATOR: Final = "serin.test/evaluator:1"
 FINALIZER: Final = "example.com/kept"
@@ -91,7 +89,7 @@ async def model(ground: Ground, name: str) -> AsyncIterator[Model]:
 
 async def reached(one: Model, reason: str) -> Object:
     """Wait until Ready has a reason."""
-    return await one.until(told(reason), within=BESIDE_OTHERS)
+    return await one.until(told(reason))
 
 
 async def course(ground: Ground) -> Found:
@@ -230,9 +228,7 @@ async def not_routed(ground: Ground) -> Found:
         parent = {"name": "private", "namespace": "infra"}
         wanted["traffic"]["gatewayAPI"] = {"parentRefs": [parent], "hostnames": [one.host]}
         await one.apply(wanted)
-        route = await ground.api.until(
-            HTTP_ROUTES, one.name, lambda seen: seen["spec"], ground.place, within=BESIDE_OTHERS
-        )
+        route = await ground.api.until(HTTP_ROUTES, one.name, lambda seen: seen["spec"], ground.place)
         said = {
             "type": "Accepted",
             "status": "False",
@@ -256,7 +252,7 @@ async def stable_down(ground: Ground) -> Found:
         url = f"http://{pod['status']['podIP']}:8080/behaviour"
         async with aiohttp.ClientSession() as http, http.put(url, json={"ready": False}) as answer:
             answer.raise_for_status()
-        return {"stable-down": await one.until(condition("Available", "False"), within=BESIDE_OTHERS)}
+        return {"stable-down": await one.until(condition("Available", "False"))}
 
 
 async def unseen(ground: Ground) -> Found:

@@ -5,12 +5,13 @@ from typing import Any, Final
 
 from tests.cluster.api import Patch
 from tests.cluster.resources import CONTROLLER_REVISIONS, DEPLOYMENTS, SERVICES, Object
+from tests.cluster.waiting import PATIENT
 from tests.gitops.generated import script
 from tests.gitops.merging import merge_patch
 from tests.gitops.normal import essence, recorded
 from tests.gitops.program import Question, ask
 from tests.gitops.release import Release
-from tests.gitops.scenes import BESIDE_OTHERS, SAMPLE, Ground, model, played, reached, version
+from tests.gitops.scenes import SAMPLE, Ground, model, played, reached, version
 from tests.gitops.stories import story
 from tests.invariants.watcher import MODEL_DEPLOYMENTS
 from tests.operator.test_writes import writes_of
@@ -49,11 +50,11 @@ async def test_helm_waits_for_success_failure_and_as_long_as_it_was_told(ground:
         assert again.code == 0, again.said
         assert (await one.get())["metadata"]["generation"] == first["metadata"]["generation"]
 
-        upgrade = asyncio.create_task(release.apply(version("2"), wait=BESIDE_OTHERS))
+        upgrade = asyncio.create_task(release.apply(version("2"), wait=PATIENT))
         await one.ask(abort=attempt(await reached(one, "AwaitingPromotion")))
         failed = await upgrade
         assert failed.code == 1
-        assert failed.seconds < BESIDE_OTHERS
+        assert failed.seconds < PATIENT
         assert "aborted on request" in failed.said, failed.said
 
         gave_up = await release.apply(version("3"), wait=20)
@@ -73,9 +74,7 @@ async def test_helm_that_rolls_back_finds_the_stable_revision_serving(ground: Gr
         stable = (await one.status())["stable"]["revision"]
         pods = await one.pods(stable)
 
-        upgrade = asyncio.create_task(
-            release.apply(version("2"), "--rollback-on-failure", wait=BESIDE_OTHERS)
-        )
+        upgrade = asyncio.create_task(release.apply(version("2"), "--rollback-on-failure", wait=PATIENT))
         await one.ask(abort=attempt(await reached(one, "AwaitingPromotion")))
 
         assert (await upgrade).code == 1
@@ -134,7 +133,7 @@ async def test_git_and_an_autoscaler_share_an_object_without_a_fight(ground: Gro
             for child in await ground.api.list(kind, ground.place, labels=f"serin.dev/model={one.name}"):
                 assert not TRACKED.keys() & child["metadata"]["labels"].keys(), child
         await scale(ground, one, 2)
-        await one.until(lambda seen: seen["status"].get("readyReplicas") == 2, within=BESIDE_OTHERS)
+        await one.until(lambda seen: seen["status"].get("readyReplicas") == 2)
         await undisturbed(ground, one, git)
 
         second = version("2")
@@ -170,12 +169,12 @@ async def test_a_number_that_git_owns_is_put_back_once_and_begins_no_rollout(gro
         generation, stable = seen["metadata"]["generation"], seen["status"]["stable"]["revision"]
 
         await shell("scale", "mdep", one.name, "--replicas=2")
-        await one.until(lambda seen: seen["status"].get("readyReplicas") == 2, within=BESIDE_OTHERS)
+        await one.until(lambda seen: seen["status"].get("readyReplicas") == 2)
         assert await drift(ground, one, git) == {"spec": {"replicas": 1}}
         for _ in range(5):
             await applied(ground, one, git)
 
-        seen = await one.until(lambda seen: seen["status"].get("readyReplicas") == 1, within=BESIDE_OTHERS)
+        seen = await one.until(lambda seen: seen["status"].get("readyReplicas") == 1)
         assert seen["metadata"]["generation"] == generation + 2
         assert "rollout" not in seen["status"]
         assert await one.sizes() == {stable: 1}
@@ -209,7 +208,7 @@ async def test_each_action_of_argo_cd_does_what_it_is_called(ground: Ground) -> 
         await act(ground, one, "retry")
         assert attempt(await reached(one, "Stepping")) != tried
         await act(ground, one, "promote")
-        await one.until(state("Stepping", step=1), within=BESIDE_OTHERS)
+        await one.until(state("Stepping", step=1))
         await act(ground, one, "promote-full")
         seen = await reached(one, "Complete")
         assert seen["status"]["stable"]["revision"] != stable

@@ -24,8 +24,6 @@ from tests.faults.proxy import FaultProxy
 from tests.faults.run import Ground
 from tests.operator.beside import beside
 
-PATIENT: Final = 120.0
-"""For what is no promise, on a machine that does much else."""
 LIVENESS_WITHIN: Final = 60.0
 ACCOUNT: Final = "bare"
 RULE: Final = re.compile(r"\{.*?\]\}")
@@ -54,7 +52,7 @@ async def test_a_start_says_all_that_hinders_it_and_goes_on_when_it_is_mended(gr
 
         await granted(bare, place, rules)
 
-        words = await until(replica.role, within=PATIENT, what="readiness")
+        words = await until(replica.role, what="readiness")
         assert words.startswith("ok, leading; Prometheus default does not answer")
         assert replica.ends == []
 
@@ -67,7 +65,7 @@ async def test_a_watch_that_shows_nothing_fails_liveness_within_a_minute(ground:
 
         model = running.stage.model
         await model.apply(running.stage.version("1"))
-        await until(lambda: model.api.list(DEPLOYMENTS, running.place), within=PATIENT, what="a Deployment")
+        await until(lambda: model.api.list(DEPLOYMENTS, running.place), what="a Deployment")
         well = time.time()
 
         async def failed() -> str:
@@ -78,7 +76,7 @@ async def test_a_watch_that_shows_nothing_fails_liveness_within_a_minute(ground:
                 return ""
             return await leader.ailment()
 
-        words = await until(failed, within=PATIENT, what="the failure of liveness")
+        words = await until(failed, what="the failure of liveness")
         [written, *_] = (await running.writes()).on("deployments")
         # Whoever looks may look late: what counts is when all was still well.
         assert well - written.answered.timestamp() <= LIVENESS_WITHIN
@@ -104,7 +102,7 @@ async def starting(bare: Cluster, place: str) -> AsyncIterator[Replica]:
 
 async def says(replica: Replica, words: str) -> str:
     """Wait until the readiness page has these words; all that it says."""
-    return await until(replica.words, lambda page: words in page, within=PATIENT, what=words)
+    return await until(replica.words, lambda page: words in page, what=words)
 
 
 async def granted(bare: Cluster, place: str, rules: list[Object]) -> None:

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from random import Random
 from typing import Final
 
-from tests.cluster.waiting import until
+from tests.cluster.waiting import rounds_until, until
 from tests.failover.pair import PATIENT, STEADY, STEADY_RETRY_SECONDS, STEADY_SECONDS, Pair, pair
 from tests.failover.rounds import (
     KINDS,
@@ -28,7 +28,6 @@ from tests.failover.rounds import (
 from tests.faults.run import Ground
 from tests.operator.beside import beside
 
-ROUNDS: Final = 3
 WIPED_SECONDS: Final = 2 * STEADY_RETRY_SECONDS
 """How long a Lease without a holder is left alone that was not given back: no other reason is as soon."""
 SPARE_SECONDS: Final = 2.0
@@ -49,11 +48,8 @@ async def at_work(ground: Ground) -> AsyncIterator[Pair]:
 
 async def taken_over(ground: Ground, kind: str, soon: Callable[[Takeover], bool]) -> list[Takeover]:
     """Rounds of one kind until one was soon, or as many as there may be."""
-    rounds: list[Takeover] = []
     async with at_work(ground) as running:
-        while len(rounds) < ROUNDS and not any(map(soon, rounds)):
-            rounds.append(await one_round(running, kind, Random(1)))
-    return rounds
+        return await rounds_until(lambda _: one_round(running, kind, Random(1)), soon)
 
 
 def run_out(seen: Takeover) -> bool:
@@ -100,8 +96,8 @@ async def test_an_outage_longer_than_the_lease_leaves_one_leader(ground: Ground)
 async def test_a_deleted_lease_makes_no_second_leader(ground: Ground) -> None:
     """Its leader makes it again and stays; the other one would only where that is silent for long."""
 
-    async def stays(running: Pair) -> bool:
-        leader, _ = await running.settled()
+    async def stays(_: int) -> bool:
+        leader = (await running.settled())[0]
         began, holder = time.time(), await running.holder()
         made = await lease_deleted(running)
         if held_by(made) != holder:
@@ -110,21 +106,16 @@ async def test_a_deleted_lease_makes_no_second_leader(ground: Ground) -> None:
         return await running.holder() == holder and (await running.settled())[0] is leader
 
     async with at_work(ground) as running:
-        tries = 1
-        while not await stays(running):
-            tries += 1
-            assert tries <= ROUNDS
+        assert any(await rounds_until(stays))
 
 
 @beside
 async def test_a_standby_asks_for_nothing_and_a_leader_only_renews(ground: Ground) -> None:
     """These two find no Lease, as after the installation."""
     async with pair(ground, lease=STEADY, rolls=False, first=True) as running:
-        tries = [await beside_renewals(running)]
-        while tries[-1] and len(tries) < ROUNDS:
-            tries.append(await beside_renewals(running))
+        asked = await rounds_until(lambda _: beside_renewals(running), lambda others: not others)
 
-        assert not tries[-1], tries
+    assert not asked[-1], asked
 
 
 async def beside_renewals(running: Pair) -> list[str]:

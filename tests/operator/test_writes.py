@@ -1,8 +1,7 @@
 """What each operation costs, by the API server's audit log: the sequences of the design, and nothing else."""
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -13,9 +12,9 @@ from serin.runtime.reporter import COUNTS_EVERY
 from serin.runtime.statuses import status_of_model
 from tests.cluster.audit import Request, Requests
 from tests.cluster.cluster import Cluster
+from tests.cluster.following import followed
 from tests.cluster.gateway import Gateway
 from tests.cluster.resources import EVENTS, Object
-from tests.cluster.tasks import begin
 from tests.cluster.waiting import until
 from tests.invariants.watcher import MODEL_DEPLOYMENTS
 from tests.stage.model import Model, attempt, condition, spec, state
@@ -50,54 +49,30 @@ class Writes:
     refused: list[str] = field(default_factory=list)
 
 
-@asynccontextmanager
-async def versions_of(model: Model) -> AsyncIterator[Mapping[str, Object]]:
-    """A model's versions by resourceVersion, in their order, as they come to be."""
-    seen: dict[str, Object] = {}
-
-    async def follow() -> None:
-        watch = model.api.watch(MODEL_DEPLOYMENTS, model.namespace, fields=f"metadata.name={model.name}")
-        async with aclosing(watch) as changes:
-            async for change in changes:
-                if change.type == "SYNCED":
-                    synced.set()
-                else:
-                    seen[change.object["metadata"]["resourceVersion"]] = change.object
-
-    synced = asyncio.Event()
-    task = begin(follow(), f"versions of {model.name}")
-    try:
-        await until(lambda: _so(synced.is_set()), what=f"the watch of {model.name}")
-        yield seen
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def told_late(done: Requests, versions: Mapping[str, Object]) -> list[Request]:
+async def told_late(done: Requests, versions: Sequence[Object]) -> list[Request]:
     """The writes of a status that tell no transition, and come no sooner than such a one may."""
     statuses = [one for one in done if f"{one.resource}/{one.subresource}" == STATUS]
     made = {one.version for one in statuses}
-    await until(lambda: _so(made <= versions.keys()), what="the versions that were written")
-    order, late = list(versions), []
+
+    async def written() -> list[str]:
+        return [one["metadata"]["resourceVersion"] for one in versions]
+
+    numbers = await until(written, made.issubset, what="the versions that were written")
+    late = []
     for before, one in zip([None, *statuses], statuses, strict=False):
-        number = order.index(one.version)
-        was, now = (status_of_model(versions[order[at]]) for at in (max(number - 1, 0), number))
+        number = numbers.index(one.version)
+        was, now = (status_of_model(versions[at]) for at in (max(number - 1, 0), number))
         unhurried = before is None or one.at - before.answered >= COUNTS_EVERY - HURRY
         if number and unhurried and urgency(was, now) < Urgency.TRANSITION:
             late.append(one)
     return late
 
 
-async def _so(holds: bool) -> bool:
-    return holds
-
-
 @asynccontextmanager
 async def writes_of(cluster: Cluster, model: Model) -> AsyncIterator[Writes]:
     """The operator's writes for a model while the block runs."""
     found = Writes()
-    async with versions_of(model) as versions:
+    async with followed(model.api, MODEL_DEPLOYMENTS, model.name, model.namespace) as versions:
         async with cluster.audit.counting() as counted:
             yield found
         asked = counted.requests.by(USER).within(model.namespace).writes

@@ -1,23 +1,27 @@
 """One look at a world that is made for it: what scopes have not, or hardly ever come to."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from serin.domain.intent import RouterKind
 from serin.domain.names import RevisionHash
-from serin.domain.observed import Observed
+from serin.domain.observed import Observed, RevisionView
+from serin.domain.plan import Scene, Write, plan
 from serin.domain.rollout.machine import advance
-from serin.domain.rollout.world import Decision
+from serin.domain.rollout.world import Decision, Memo
+from serin.domain.routers.choice import ROUTERS
 from serin.domain.status import Rollout, State
 from tests.search.looking import Looking, Outcome, Sight
 from tests.search.memory import Memories, status_of
-from tests.search.observing import Observing
+from tests.search.observing import Observing, template
 from tests.search.scope import NOW, REVISIONS, Asked, Scope, Spec, intent_of
 from tests.search.state import Child, Cluster, Known, Pods, Route
 from tests.search.words import SILENCE, Word
 
 OLD, NEW, LEFT = REVISIONS
 ROUTED = Scope(name="one look", router=RouterKind.GATEWAY_API, disturbances=0)
+NOTHING_FROZEN: Final[Mapping[RevisionHash, RevisionView]] = {}
 BY_PODS = replace(ROUTED, router=RouterKind.REPLICAS, weights=(34, 50))
 WANTED, UNASKED = Spec(NEW, 2), Asked()
 SERVED = Cluster((Child(True, Pods(2, 2)), None, None), OLD, Route(((OLD, 100),), "yes"))
@@ -79,3 +83,33 @@ def names(outcome: Outcome, kind: str) -> list[RevisionHash | None]:
 
 def observed() -> Observed:
     return Observing(intent_of(ROUTED, Spec(OLD, 2), Asked()), reports=True).of(SERVED, None)
+
+
+def planned(
+    seen: Observed,
+    sizes: Mapping[RevisionHash, int],
+    *,
+    wanted: RevisionHash = OLD,
+    root: RevisionHash = OLD,
+    frozen: Mapping[RevisionHash, RevisionView] = NOTHING_FROZEN,
+) -> dict[tuple[str, str], Write]:
+    """What is written for so many pods of each revision, the old one being stable; by kind and name."""
+    decision = Decision(
+        stable=OLD,
+        rollout=None,
+        sizes=sizes,
+        weights=None,
+        root=root,
+        rejected=(),
+        history=(),
+        memo=Memo(),
+    )
+    scene = Scene(
+        intent=intent_of(ROUTED, Spec(wanted, 2), Asked()),
+        decision=decision,
+        observed=seen,
+        router=ROUTERS[ROUTED.router],
+        rendered={"template": template(wanted)},
+        frozen=frozen,
+    )
+    return {(write.kind, write.name): write for write in plan(scene)}

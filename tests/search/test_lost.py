@@ -3,14 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-from serin.domain.names import RevisionHash
-from serin.domain.observed import Observed
-from serin.domain.plan import Scene, plan
 from serin.domain.rollout.rebuild import recovered
-from serin.domain.rollout.world import Decision, Memo
 from serin.domain.routers.choice import ROUTERS
 from serin.domain.status import Rejection, Status
-from tests.search.observing import Observing, template
+from tests.search.observing import Observing
 from tests.search.one_look import (
     HALF,
     NEW,
@@ -18,6 +14,7 @@ from tests.search.one_look import (
     ROUTED,
     SERVED,
     observed,
+    planned,
 )
 from tests.search.scope import NOW, Asked, Spec, intent_of
 from tests.search.state import Child, Cluster, Pods, Route
@@ -92,31 +89,9 @@ def test_rejections_that_are_left_outlive_the_rest_of_the_status() -> None:
     ]
 
 
-def planned(seen: Observed, sizes: dict[RevisionHash, int]) -> list[tuple[str, str]]:
-    """Kind and name of what is written for so many pods of each revision, the old one serving."""
-    decision = Decision(
-        stable=OLD,
-        rollout=None,
-        sizes=sizes,
-        weights={OLD: 100},
-        root=OLD,
-        rejected=(),
-        history=(),
-        memo=Memo(),
-    )
-    scene = Scene(
-        intent=intent_of(ROUTED, Spec(OLD, 2), Asked()),
-        decision=decision,
-        observed=seen,
-        router=ROUTERS[ROUTED.router],
-        rendered={"template": template(OLD)},
-    )
-    return [(write.kind, write.name) for write in plan(scene)]
-
-
 def test_nothing_is_made_of_a_revision_that_nobody_remembers() -> None:
     """Its ControllerRevision was deleted, and with it what its pods were made from."""
-    assert planned(observed(), {OLD: 2, NEW: 1}) == []
+    assert planned(observed(), {OLD: 2, NEW: 1}) == {}
 
 
 def test_a_selector_is_put_back_whoever_wrote_it() -> None:
@@ -124,7 +99,7 @@ def test_a_selector_is_put_back_whoever_wrote_it() -> None:
     seen = observed()
     edited = replace(seen.services[OLD], selector={"app": "other"})
 
-    assert planned(replace(seen, services={OLD: edited}), {OLD: 2}) == [("Service", f"m-{OLD}")]
+    assert planned(replace(seen, services={OLD: edited}), {OLD: 2}).keys() == {("Service", f"m-{OLD}")}
 
 
 def test_the_root_service_is_put_back_though_its_deployment_is_gone() -> None:

@@ -130,6 +130,12 @@ class Model:
         found = service["spec"]["selector"].get(REVISION)
         return f"{self.name}-{found}" if found else None
 
+    async def until_widened(self) -> None:
+        """Wait until the root Service selects every revision's pods, which are the weight then."""
+        await self.api.until(
+            SERVICES, self.name, lambda root: REVISION not in root["spec"]["selector"], self.namespace
+        )
+
     async def sizes(self) -> dict[str, int]:
         """Replicas above 0 by revision name."""
         found = await self.api.list(DEPLOYMENTS, self.namespace, labels=f"serin.dev/model={self.name}")

@@ -4,7 +4,6 @@ It runs under its own ServiceAccount with the rights of `manifests/` and no othe
 namespace.
 """
 
-import asyncio
 import json
 import signal
 import sys
@@ -20,18 +19,14 @@ from tests.cluster.audit import service_account
 from tests.cluster.cluster import Cluster
 from tests.cluster.network import GATEWAY, free_port
 from tests.cluster.processes import Ended, Program, answers
-from tests.cluster.resources import NAMESPACES
 from tests.cluster.waiting import until
+from tests.stage.stillness import until_still
 
 MANIFESTS: Final = Path(__file__).parents[2] / "manifests" / "base"
 ACCESS: Final = (MANIFESTS / "namespace.yaml", MANIFESTS / "access.yaml")
 ACCOUNT: Final = ("serin-system", "serin")
 USER: Final = service_account(*ACCOUNT)
 """Its name in the audit log."""
-ASKED_AT_MOST: Final = 8
-"""Requests of one look."""
-PATIENCE_SECONDS: Final = 240
-"""With a start, and with rest, on a machine that does other things as well: neither is a promise."""
 
 
 class Operator:
@@ -99,7 +94,7 @@ class Operator:
                 raise Ended(f"the operator ended with {program.exit_code}:\n{program.tail()}")
             return await ready()
 
-        await until(settled, within=PATIENCE_SECONDS, what="the operator's readiness")
+        await until(settled, what="the operator's readiness")
 
     async def kill(self) -> None:
         """End it at once, as a power cut would."""
@@ -117,22 +112,8 @@ class Operator:
         await self.start()
 
     async def at_rest(self, *, seconds: float = 1.0) -> None:
-        """Wait until it has looked at something since its start, and then at nothing for a while.
-
-        In which the API server has answered more than a look asks of it: where that is slow, a look is too.
-        """
-        clock = asyncio.get_running_loop().time
-        seen, since, answers = 0.0, clock(), 0
-
-        async def quiet() -> bool:
-            nonlocal seen, since, answers
-            if (looks := await self.looks()) != seen:
-                seen, since, answers = looks, clock(), 0
-            await self._cluster.api.get(NAMESPACES, "default")
-            answers += 1
-            return bool(seen) and clock() - since >= seconds and answers > ASKED_AT_MOST
-
-        await until(quiet, within=PATIENCE_SECONDS, what="the operator's rest")
+        """Wait until it has looked at something since its start, and then at nothing for a while."""
+        await until_still(self.looks, self._cluster.api, seconds=seconds, what="the operator's rest")
 
     async def looks(self) -> float:
         """How many looks at its models its process has ended well."""

@@ -23,8 +23,6 @@ from tests.cluster.waiting import until
 NAMESPACE: Final = "ml"
 SCRAPE_SECONDS: Final = 1
 TIMEOUT: Final = aiohttp.ClientTimeout(total=1)
-PATIENT: Final = 120.0
-"""Seconds to wait for what comes by itself: on a busy machine all takes longer."""
 
 
 class Pod:
@@ -168,7 +166,7 @@ class Scraper:
                 body = await answer.json()
             return sum(one["health"] != "unknown" for one in body["data"]["activeTargets"])
 
-        await until(tried, lambda found: found == targets, within=PATIENT, what=f"{targets} targets")
+        await until(tried, lambda found: found == targets, what=f"{targets} targets")
 
     def _list(self, job: str) -> Path:
         return self._folder / f"{job}.json"

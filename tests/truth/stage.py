@@ -17,7 +17,7 @@ from typing import Any, Final
 from tests.cluster.local_server import PLACE
 from tests.cluster.processes import Program
 from tests.cluster.waiting import until
-from tests.truth.fleet import PATIENT, Pod, Scraper
+from tests.truth.fleet import Pod, Scraper
 from tests.truth.judge import STABLE
 from tests.truth.logs import PodTruth
 
@@ -98,7 +98,7 @@ class Judge:
                 if one["at"] > self.lives[-1] and (one["boundary"] or 0.0) > since
             }
 
-        await until(heard, lambda found: found >= set(of), within=PATIENT, what=f"the judge's word on {of}")
+        await until(heard, lambda found: found >= set(of), what=f"the judge's word on {of}")
 
     def said(self) -> list[dict[str, Any]]:
         """Its words; a line that a kill has torn is none."""

@@ -16,7 +16,7 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.gateway import Gateway
 from tests.cluster.namespaces import fresh_namespace
 from tests.cluster.resources import Object, Resource
-from tests.cluster.waiting import until
+from tests.cluster.waiting import ROUNDS, rounds_until, until
 from tests.invariants.story import story
 from tests.invariants.watcher import MODEL_DEPLOYMENTS, Watcher, version_of
 from tests.stage.model import Model, condition, phase, spec, state
@@ -24,10 +24,6 @@ from tests.stage.operator import ACCESS, ACCOUNT, Operator
 from tests.stage.scenarios import Scenarios
 
 RESTORED_WITHIN: Final = 30.0
-ROUNDS: Final = 3
-"""In one of which it has to be: the machine may stand still in the others."""
-BESIDE_OTHERS: Final = 300.0
-"""For what is no promise, on a machine that does much else."""
 WEIGHT: Final = 20
 
 
@@ -99,7 +95,7 @@ async def serving(ground: Ground, name: str, *, lawful: bool = True) -> AsyncIte
     """
     model = Model(ground.api, ground.place, name)
     await model.apply(version("1"))
-    seen = await model.until(condition("Ready"), within=BESIDE_OTHERS)
+    seen = await model.until(condition("Ready"))
     try:
         yield model, seen["status"]["stable"]["revision"]
         verdict = await ground.watcher.verdict(name)
@@ -129,12 +125,12 @@ class Canary:
 
     async def goes_on(self) -> None:
         """Nothing was charged to the canary: it has its weight, and a person's word promotes it."""
-        seen = await self.model.until(state("Stepping"), within=BESIDE_OTHERS)
-        await self.model.until_weights(WEIGHT, within=BESIDE_OTHERS)
+        seen = await self.model.until(state("Stepping"))
+        await self.model.until_weights(WEIGHT)
         assert not seen["status"].get("rejected"), seen["status"]["rejected"]
         assert seen["status"]["canary"]["revision"] == self.name
         await self.model.ask(promote=f"{seen['status']['rollout']['attempt']}:full")
-        done = await self.model.until(phase("Ready"), within=BESIDE_OTHERS)
+        done = await self.model.until(phase("Ready"))
         assert done["status"]["stable"]["revision"] == self.name
 
     def highest_weight_since(self, version: int) -> int:
@@ -154,19 +150,21 @@ async def stepping(ground: Ground, name: str, *, lawful: bool = True) -> AsyncIt
     """A canary at its step, which waits for a person."""
     async with serving(ground, name, lawful=lawful) as (model, stable):
         await model.apply(version("2"))
-        await model.until(state("Stepping"), within=BESIDE_OTHERS)
-        found = await model.until_weights(WEIGHT, within=BESIDE_OTHERS)
+        await model.until(state("Stepping"))
+        found = await model.until_weights(WEIGHT)
         canary = next(revision for revision in found if revision != stable)
         yield Canary(ground, model, stable, canary)
 
 
-async def in_time(round_of_it: Callable[[], Awaitable[object]], *, rounds: int = ROUNDS) -> None:
-    """Do harm that is undone, until that took no longer than is promised."""
-    seconds: list[float] = []
-    while len(seconds) < rounds and not any(one <= RESTORED_WITHIN for one in seconds):
+async def in_time(harm: Callable[[], Awaitable[object]], *, most: int = ROUNDS) -> None:
+    """Do harm that is undone, until that took no longer than is promised, or so many times."""
+
+    async def undoing(_: int) -> float:
         began = monotonic()
-        await round_of_it()
-        seconds.append(monotonic() - began)
+        await harm()
+        return monotonic() - began
+
+    seconds = await rounds_until(undoing, lambda one: one <= RESTORED_WITHIN, most=most)
     assert min(seconds) <= RESTORED_WITHIN, seconds
 
 

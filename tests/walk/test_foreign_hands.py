@@ -20,7 +20,6 @@ from tests.cluster.resources import (
 from tests.cluster.waiting import until
 from tests.stage.model import Holds, condition, phase, state
 from tests.walk.ground import (
-    BESIDE_OTHERS,
     WEIGHT,
     Canary,
     Ground,
@@ -129,7 +128,7 @@ async def test_a_canary_whose_deployment_is_deleted_starts_its_step_anew(ground:
             await ground.watcher.settled()
             assert ground.watcher.taken_away(canary.model.name, canary.name, since=before)
 
-        await in_time(lost_and_back, rounds=MOST_LOSSES)
+        await in_time(lost_and_back, most=MOST_LOSSES)
         await canary.goes_on()
 
 
@@ -208,9 +207,9 @@ async def test_what_others_write_on_our_objects_stays(ground: Ground) -> None:
             await canary.edit(kind, name, noted)
         await canary.goes_on()
         await canary.model.apply(version("3"))
-        await canary.model.until(state("Stepping"), within=BESIDE_OTHERS)
+        await canary.model.until(state("Stepping"))
         await canary.model.apply(version("2"))
-        await canary.model.until(phase("Ready"), within=BESIDE_OTHERS)
+        await canary.model.until(phase("Ready"))
 
         after = await ground.api.get(HTTP_ROUTES, "others", ground.place)
         assert after["spec"] == theirs["spec"]
@@ -244,10 +243,10 @@ async def test_a_policy_that_denies_for_a_while_is_named_and_outlasted(ground: G
         await deny(ground, "denied")
         await canary.model.ask(promote=f"{seen['status']['rollout']['attempt']}:full")
         refused = condition("Stalled", reason="WriteRefused", says="not on my watch")
-        await canary.model.until(refused, within=BESIDE_OTHERS)
+        await canary.model.until(refused)
         assert await canary.model.weights() == {canary.stable: 100 - WEIGHT, canary.name: WEIGHT}
         await allow(ground, "denied")
-        done = await canary.model.until(phase("Ready"), within=BESIDE_OTHERS)
+        done = await canary.model.until(phase("Ready"))
         assert done["status"]["stable"]["revision"] == canary.name
 
 
@@ -300,10 +299,10 @@ async def test_rights_that_are_taken_and_given_back(ground: Ground) -> None:
         await ground.api.patch(CLUSTER_ROLES, ground.role, {"rules": fewer})
         await canary.model.ask(promote=f"{seen['status']['rollout']['attempt']}:full")
         refused = condition("Stalled", reason="WriteRefused", says="httproutes")
-        await canary.model.until(refused, within=BESIDE_OTHERS)
+        await canary.model.until(refused)
         assert await canary.model.weights() == {canary.stable: 100 - WEIGHT, canary.name: WEIGHT}
         await ground.api.patch(CLUSTER_ROLES, ground.role, {"rules": role["rules"]})
-        done = await canary.model.until(phase("Ready"), within=BESIDE_OTHERS)
+        done = await canary.model.until(phase("Ready"))
         assert done["status"]["stable"]["revision"] == canary.name
 
 

@@ -11,7 +11,7 @@ from tests.cluster.api import ApiError
 from tests.cluster.resources import DEPLOYMENTS, HTTP_ROUTES, SERVICES, Object, Resource
 from tests.invariants.watcher import MODEL_DEPLOYMENTS
 from tests.stage.model import Model, condition, phase
-from tests.walk.ground import BESIDE_OTHERS, Ground, serving, version, walk
+from tests.walk.ground import Ground, serving, version, walk
 
 PRIORITIES: Final = Resource("scheduling.k8s.io/v1", "priorityclasses", namespaced=False)
 
@@ -34,12 +34,12 @@ async def cured(ground: Ground, name: str, wrong: Object, *, reason: str, says: 
         pods = await model.pods(stable)
 
         await model.apply(wrong)
-        seen = await model.until(condition("Stalled", reason=reason, says=says), within=BESIDE_OTHERS)
+        seen = await model.until(condition("Stalled", reason=reason, says=says))
         assert await model.weights() == {stable: 100}
         assert not seen["status"].get("rejected")
 
         await model.apply(version("1"))
-        seen = await model.until(phase("Ready"), within=BESIDE_OTHERS)
+        seen = await model.until(phase("Ready"))
         assert seen["status"]["stable"]["revision"] == stable
         assert await model.sizes() == {stable: 1}
         assert await model.pods(stable) == pods
@@ -126,9 +126,9 @@ async def test_no_replicas_and_back(ground: Ground) -> None:
     async with serving(ground, "none") as (model, stable):
         before = await children(model, stable)
         await model.apply(version("1", replicas=0))
-        await model.until(lambda seen: seen["status"].get("replicas") == 0, within=BESIDE_OTHERS)
+        await model.until(lambda seen: seen["status"].get("replicas") == 0)
         await model.apply(version("1"))
-        await model.until(lambda seen: seen["status"].get("readyReplicas") == 1, within=BESIDE_OTHERS)
+        await model.until(lambda seen: seen["status"].get("readyReplicas") == 1)
         assert await children(model, stable) == before
 
 

@@ -1,49 +1,13 @@
 """What is written of records and of the root Service, where the one or the other is missing or edited."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
-from serin.domain.names import MODEL_LABEL, REVISION_LABEL, RevisionHash
-from serin.domain.observed import Observed, RevisionView
-from serin.domain.plan import Scene, Write, plan
-from serin.domain.rollout.world import Decision, Memo
-from serin.domain.routers.choice import ROUTERS
+from serin.domain.names import MODEL_LABEL, REVISION_LABEL
+from serin.domain.observed import Observed
 from tests.search.observing import Observing, template
-from tests.search.one_look import HALF, NEW, OLD, ROUTED, observed
+from tests.search.one_look import HALF, NEW, OLD, ROUTED, observed, planned
 from tests.search.scope import Asked, Spec, intent_of
-
-NOTHING_FROZEN: Final[Mapping[RevisionHash, RevisionView]] = {}
-
-
-def planned(
-    seen: Observed,
-    sizes: Mapping[RevisionHash, int],
-    *,
-    wanted: RevisionHash = OLD,
-    root: RevisionHash = OLD,
-    frozen: Mapping[RevisionHash, RevisionView] = NOTHING_FROZEN,
-) -> dict[tuple[str, str], Write]:
-    """What is written for so many pods of each revision, the old one being stable; by kind and name."""
-    decision = Decision(
-        stable=OLD,
-        rollout=None,
-        sizes=sizes,
-        weights=None,
-        root=root,
-        rejected=(),
-        history=(),
-        memo=Memo(),
-    )
-    scene = Scene(
-        intent=intent_of(ROUTED, Spec(wanted, 2), Asked()),
-        decision=decision,
-        observed=seen,
-        router=ROUTERS[ROUTED.router],
-        rendered={"template": template(wanted)},
-        frozen=frozen,
-    )
-    return {(write.kind, write.name): write for write in plan(scene)}
 
 
 def both() -> Observed:
