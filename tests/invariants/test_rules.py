@@ -310,6 +310,17 @@ def test_a_watch_that_is_behind_another_breaks_nothing() -> None:
     assert not list(violations(dated(slices)))
 
 
+def test_a_write_that_only_takes_away_has_no_stamp_of_its_own() -> None:
+    made = stepping()
+    (route,) = [seen for seen in made.seen if seen.object["kind"] == "HTTPRoute"][-1:]
+    later = max(seen.at for seen in made.seen) + 60
+    taken = copy.deepcopy(route.object)
+    taken["metadata"] |= {"ownerReferences": [], "resourceVersion": str(len(made.seen))}
+    history = [*made.seen, Seen(at=later - 30, object=made.seen[0].object), Seen(at=later, object=taken)]
+
+    assert [seen.at for seen in dated(history)][-2:] == [later - 30, later]
+
+
 def test_a_drain_counts_from_the_servers_time() -> None:
     made = promoted()
     moved = max(seen.at for seen in made.seen if seen.object["kind"] == "HTTPRoute")

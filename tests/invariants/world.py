@@ -8,7 +8,8 @@ sizes are therefore remembered for `GRACE` seconds. One world is one namespace.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from math import ceil, inf
+from itertools import accumulate
+from math import ceil
 from typing import Any, Final, TypeAlias
 
 Object: TypeAlias = dict[str, Any]
@@ -38,12 +39,15 @@ def dated(history: Sequence[Seen]) -> list[Seen]:
     Each kind has a watch of its own, and on a busy machine one is seconds behind another: a version was
     written before the first arrival of all that come after it. A route's own stamp tells it, too.
     """
-    earliest, found = inf, []
-    for seen in reversed(history):
-        stamped = seen.object["kind"] == "HTTPRoute" and "deletionTimestamp" not in seen.object["metadata"]
-        earliest = min(earliest, _written(seen) if stamped else seen.at)
-        found.append(replace(seen, at=earliest))
-    return found[::-1]
+    routes: dict[str, Object] = {}
+    written = []
+    for seen in history:
+        is_route, uid = seen.object["kind"] == "HTTPRoute", seen.object["metadata"]["uid"]
+        written.append(_written(seen, routes.get(uid)) if is_route else seen.at)
+        if is_route:
+            routes[uid] = seen.object
+    before_all_later = reversed([*accumulate(reversed(written), min)])
+    return [replace(seen, at=at) for seen, at in zip(history, before_all_later, strict=True)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +139,7 @@ class World:
             self.first.setdefault((kind, uid), body)
         self._remember(seen.at, body)
         after = self.traffic(model)
-        when = _written(seen)
+        when = _written(seen, was)
         self.left.update(
             {revision: when for revision in before if before[revision] and not after.get(revision)}
         )
@@ -241,14 +245,20 @@ def route_weights(route: Object) -> dict[str, int]:
     return {entry["name"]: entry.get("weight", 1) for entry in rules[0].get("backendRefs") or []}
 
 
-def _written(seen: Seen) -> float:
-    """No version was written later than this: the server's stamps are whole seconds, arrivals may be late."""
-    stamps = [
-        entry["time"] for entry in seen.object["metadata"].get("managedFields") or [] if "time" in entry
-    ]
-    if seen.deleted or not stamps:
+def _written(seen: Seen, was: Object | None) -> float:
+    """No version was written later than this: the server's stamps are whole seconds, arrivals may be late.
+
+    A write that only takes something away has no stamp of its own, nor has a deletion.
+    """
+    stamp = _stamp(seen.object)
+    if seen.deleted or "deletionTimestamp" in seen.object["metadata"] or stamp in ("", _stamp(was or {})):
         return seen.at
-    return min(seen.at, datetime.fromisoformat(max(stamps)).timestamp() + 1)
+    return min(seen.at, datetime.fromisoformat(stamp).timestamp() + 1)
+
+
+def _stamp(body: Object) -> str:
+    entries = body.get("metadata", {}).get("managedFields") or ()
+    return max((entry.get("time", "") for entry in entries), default="")
 
 
 def _asked(body: Object) -> Object:
