@@ -144,4 +144,7 @@ class GatewayWitness:
         return next((one.at for one in later if not one.weights.get(revision)), None)
 
     def _lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self._log.read_text().splitlines()] if self._log.exists() else []
+        if not self._log.exists():
+            return []
+        whole, _, _ = self._log.read_text().rpartition("\n")  # the last line may be half written
+        return [json.loads(line) for line in whole.splitlines()]

@@ -40,8 +40,6 @@ from tests.demo.users import Address
 SYSTEM: Final = "serin-system"
 ACCOUNT: Final = "serin"
 LOOPBACK: Final = "127.0.0.1"
-PULL_SECONDS: Final = 900
-"""The first version may have to wait for a gigabyte of image."""
 ROUTER: Final = re.compile(r"    router: GatewayAPI\n    gatewayAPI:\n(?:      .*\n)+")
 
 
@@ -85,7 +83,6 @@ async def stage(
         address=address,
         witness=NoLog(),
         routes=gateway is not None,
-        first_within=PULL_SECONDS,
     )
 
 

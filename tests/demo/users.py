@@ -98,7 +98,7 @@ def question(flower: Flower) -> object:
     return {"inputs": [{"name": "flower", "shape": [1, 4], "datatype": "FP64", "data": flower}]}
 
 
-async def until_answered(address: Address, flower: Flower, *, within: float = 30) -> None:
+async def until_answered(address: Address, flower: Flower) -> None:
     """Wait until the model answers: a route takes effect some time after it was accepted."""
     headers = {"Host": address.host} if address.host else {}
 
@@ -113,4 +113,4 @@ async def until_answered(address: Address, flower: Flower, *, within: float = 30
         except (aiohttp.ClientError, OSError) as error:
             return repr(error)
 
-    await until(look, lambda seen: seen == "answered", within=within, what=f"an answer from {address.url}")
+    await until(look, lambda seen: seen == "answered", what=f"an answer from {address.url}")

@@ -4,7 +4,6 @@ Told on the cluster of this machine, with the operator as the chart installs it,
 any other, with the operator that runs there or one started from here.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -20,13 +19,13 @@ from tests.cluster.envoy import Envoy
 from tests.cluster.gateway import Gateway
 from tests.cluster.modelserver import environment
 from tests.cluster.prometheus import Prometheus
+from tests.cluster.waiting import PROBE_TIMEOUT
 from tests.demo import models, summary, there
 from tests.demo.here import HOST, GatewayWitness
 from tests.demo.record import Record
 from tests.demo.story import Stage, Story
 from tests.demo.users import Address
 from tests.e2e.conftest import SCRAPE_SECONDS
-from tests.e2e.unhurried import Promotion
 from tests.invariants.rules import shortfalls
 from tests.invariants.story import story as told
 from tests.invariants.watcher import Watcher
@@ -57,14 +56,15 @@ def here(
     gateway: Gateway,
     release: Release,
     place: str,
-    unhurried: asyncio.Task[Promotion],
 ) -> Stage:
     """The cluster of this machine."""
     cluster.images[environment.IMAGE] = environment.ready().image
+    probe = f"        readinessProbe: {{timeoutSeconds: {PROBE_TIMEOUT}}}\n"
+    before, volumes, after = models.MANIFEST.read_text().partition("        volumeMounts:\n")
     return Stage(
         api=cluster.api,
         namespace=place,
-        manifest=models.MANIFEST.read_text(),
+        manifest=before + probe + volumes + after,
         address=Address(envoy.url, HOST),
         witness=GatewayWitness(gateway, cluster.folder / "access.log"),
         routes=True,

@@ -20,7 +20,7 @@ def asked(method, path, body=None):
     """The API server's status and answer."""
     host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
     trusted = ssl.create_default_context(cafile=ACCOUNT / "ca.crt")
-    server = HTTPSConnection(host, int(port), context=trusted, timeout=10)
+    server = HTTPSConnection(host, int(port), context=trusted, timeout=60)
     token = (ACCOUNT / "token").read_text().strip()
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     server.request(method, path, body and json.dumps(body), headers)

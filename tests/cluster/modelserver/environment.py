@@ -22,6 +22,7 @@ from tests.cluster.images import Image
 IMAGE: Final = "docker.io/seldonio/mlserver:1.7.1-sklearn"
 """The public image this environment stands in for."""
 LOCK: Final = Path(__file__).with_name("requirements.txt")
+SERVE: Final = Path(__file__).with_name("serve.py")
 OLDEST: Final = (3, 11)
 """Where the lock begins."""
 NEWEST: Final = (3, 12)
@@ -50,7 +51,7 @@ class Environment:
         """For the node's table, under `IMAGE`: as there, the models in /mnt/models are served."""
         # One thread a library: pods share this machine's cores, and the default is a thread per core each.
         threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        return Image(arguments=(str(self.mlserver), "start", "/mnt/models"), environment=threads)
+        return Image(arguments=(str(self.python), str(SERVE), "start", "/mnt/models"), environment=threads)
 
 
 def ready(say: Say = lambda line: print(line, file=sys.stderr, flush=True)) -> Environment:
