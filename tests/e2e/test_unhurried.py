@@ -1,4 +1,4 @@
-"""The end of what `unhurried` began with the first end-to-end test."""
+"""The end of what `unhurried` began beside the tests of traffic."""
 
 import asyncio
 
