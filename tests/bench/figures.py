@@ -25,6 +25,7 @@ class Figures:
 
     Attributes:
         writes: That changed something, Events and Leases left out.
+        statuses: Those of a status.
         refused: Writes that a fence kept out.
         reads: GETs and LISTs.
         looks: Times that the operator looked at a model.
@@ -36,6 +37,7 @@ class Figures:
     name: str
     objects: int
     writes: int
+    statuses: int
     refused: int
     reads: int
     events: int
@@ -51,10 +53,12 @@ class Figures:
     def of(cls, name: str, objects: int, requests: Requests, *, spent: Spent, took: Took) -> "Figures":
         """Count what was asked."""
         work = requests.work
+        done = work.writes.that(lambda one: one.code < 400)
         return cls(
             name=name,
             objects=objects,
-            writes=len(work.writes) - len(work.writes.refused),
+            writes=len(done),
+            statuses=len(done.that(lambda one: one.subresource == "status")),
             refused=len(work.writes.refused),
             reads=len(work.reads),
             events=len(requests.on("events").writes),

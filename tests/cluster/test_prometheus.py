@@ -17,6 +17,7 @@ from tests.cluster.network import GATEWAY
 from tests.cluster.prometheus import Prometheus
 from tests.cluster.resources import PODS, Object
 from tests.cluster.traffic import EXAMPLE, Traffic
+from tests.cluster.waiting import PROBE_TIMEOUT
 
 REQUESTS = 'rest_server_requests_total{path="/v2/models/{model_name}/infer"}'
 
@@ -29,7 +30,11 @@ def pod(name: str, *, metrics_port: str = "metrics", annotations: Mapping[str, s
         "image": "serin.test/model-server:1",
         "env": [{"name": "MLSERVER_MODEL_NAME", "value": "iris"}],
         "ports": ports,
-        "readinessProbe": {"httpGet": {"path": "/v2/health/ready", "port": 8080}, "periodSeconds": 1},
+        "readinessProbe": {
+            "httpGet": {"path": "/v2/health/ready", "port": 8080},
+            "periodSeconds": 1,
+            "timeoutSeconds": PROBE_TIMEOUT,
+        },
     }
     return {
         "apiVersion": "v1",

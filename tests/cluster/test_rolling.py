@@ -17,7 +17,7 @@ from tests.cluster.local_server import IMAGE, INFER
 from tests.cluster.network import GATEWAY
 from tests.cluster.resources import DEPLOYMENTS, Object
 from tests.cluster.traffic import Traffic
-from tests.cluster.waiting import until
+from tests.cluster.waiting import PROBE_TIMEOUT, until
 
 DELAY_SECONDS = 1.0
 CONNECTION_SECONDS = 1.0
@@ -28,7 +28,11 @@ def deployment(revision: str, *, sleep_seconds: int) -> Object:
         "name": "model",
         "image": "serin.test/model-server:1",
         "env": [{"name": "MLSERVER_MODEL_NAME", "value": "iris"}, {"name": "REVISION", "value": revision}],
-        "readinessProbe": {"httpGet": {"path": "/v2/health/ready", "port": 8080}, "periodSeconds": 1},
+        "readinessProbe": {
+            "httpGet": {"path": "/v2/health/ready", "port": 8080},
+            "periodSeconds": 1,
+            "timeoutSeconds": PROBE_TIMEOUT,
+        },
         "lifecycle": {"preStop": {"sleep": {"seconds": sleep_seconds}}},
     }
     labels = {"app": "iris"}

@@ -165,7 +165,7 @@ class Traffic:
         per_second: float,
         connections: int = 20,
         max_age_seconds: float = 5.0,
-        timeout_seconds: float = 30.0,
+        timeout_seconds: float = 90.0,
         host: str = "",
         body: object = None,
         revision_of: RevisionOf = revision_by_header,
@@ -218,11 +218,20 @@ class Traffic:
             await self._idle.pop().session.close()
 
     async def more(self, count: int, *, within: float = PATIENT) -> float:
-        """Wait until so many further requests are done; returns when the wait began, in Unix seconds."""
-        began, enough = time.time(), len(self.results.sent) + count
+        """Wait until so many requests are done that were sent later; returns the time, in Unix seconds, from
+        which on they were.
+        """
+        began, looked_at, left = time.time(), len(self.results.sent), count
+
+        def enough() -> bool:
+            nonlocal looked_at, left
+            left -= sum(one.at >= began for one in self.results.sent[looked_at:])
+            looked_at = len(self.results.sent)
+            return left <= 0
+
         try:
             async with asyncio.timeout(within), self._progress:
-                await self._progress.wait_for(lambda: self._faults or len(self.results.sent) >= enough)
+                await self._progress.wait_for(lambda: self._faults or enough())
         except TimeoutError:
             raise NotInTime(f"no {count} requests within {within:g} s; {self.results.story()}") from None
         return began

@@ -12,6 +12,8 @@ LOOK_EVERY_SECONDS = 0.05
 ROUNDS: Final = 3
 PATIENT: Final = 300.0
 """For what is no promise, on a machine that does much else: a wait ends as soon as its condition holds."""
+PROBE_TIMEOUT: Final = 30
+"""Seconds: a machine that stands still for a moment is no fault of a pod."""
 
 
 async def rounds_until(

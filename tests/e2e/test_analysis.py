@@ -2,11 +2,13 @@
 
 import asyncio
 import random
-import time
 from typing import Any, Final
+
+import aiohttp
 
 from tests.cluster.prometheus import TWICE
 from tests.cluster.resources import Object
+from tests.cluster.waiting import until
 from tests.e2e.side_by_side import WEIGHT, Ground, on_trial, side_by_side
 
 LATENCY: Final[Object] = {"name": "latency", "slowerThanMilliseconds": 100}
@@ -49,7 +51,7 @@ async def test_a_slower_version_is_taken_back(ground: Ground) -> None:
 
 @side_by_side
 async def test_a_version_that_takes_many_times_as_long_is_taken_back(ground: Ground) -> None:
-    fast, slow = {"latency_seconds": 0.01}, {"latency_seconds": 0.2}
+    fast, slow = {"latency_seconds": 0.01}, {"latency_seconds": 0.5}
     async with on_trial(ground, "slowdown", SLOWDOWN, stable=fast, canary=slow) as trial:
         rejected = await trial.taken_back()
 
@@ -99,7 +101,7 @@ async def test_a_slow_start_of_each_new_pod_is_not_taken_back(ground: Ground) ->
 
 @side_by_side
 async def test_an_incident_of_both_is_not_taken_back(ground: Ground) -> None:
-    async with on_trial(ground, "incident", steps={WEIGHT: 30}) as trial:
+    async with on_trial(ground, "incident", steps={WEIGHT: 90}) as trial:
         both = (await trial.under_way(), trial.stable)
         # By turns, not by chance: of few errors one version has twice the other's now and then, and then it
         # takes very long until that is ruled out.
@@ -135,11 +137,16 @@ async def test_a_pod_that_is_scraped_twice_is_counted_once(ground: Ground) -> No
     async with on_trial(ground, "twice", annotations=TWICE, steps={WEIGHT: 20}) as trial:
         canary = await trial.under_way()
         seen = await trial.promoted()
-        jobs = await ground.prometheus.query(
-            f'count by (job) (up{{pod=~"{canary}-.+"}})', at=time.time() - 10
-        )
 
-    assert len(jobs) == 2
+        async def jobs() -> list[dict[str, Any]]:
+            try:
+                scraped = f'last_over_time(up{{pod=~"{canary}-.+"}}[10m])'
+                return await ground.prometheus.query(f"count by (job) ({scraped})")
+            except aiohttp.ClientError:
+                return []  # another test has stopped it for a while
+
+        await until(jobs, lambda found: len(found) == 2, what="two jobs")
+
     answered = trial.asking.results.by_revision()["2"]
     counted = [one["canary"]["events"] for one in seen["status"]["analysis"]["signals"]]
     assert all(0 < count <= answered for count in counted), (counted, answered)

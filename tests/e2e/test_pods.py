@@ -79,14 +79,13 @@ async def test_deployment_gets_ready_and_its_service_lists_both_pods(api: Api, n
 
 
 async def test_crashing_container_is_restarted_and_backed_off(api: Api, namespace: str) -> None:
-    # Followed from before it is made: later there are further restarts.
     waiting = asyncio.create_task(api.until(PODS, "crashing", waiting_for("CrashLoopBackOff"), namespace))
     await api.create(pod("crashing", args=["exit 3"]), namespace)
 
     seen = await waiting
 
     (status,) = seen["status"]["containerStatuses"]
-    assert status["restartCount"] == 1
+    assert status["restartCount"] >= 1
     assert status["lastState"]["terminated"]["exitCode"] == 3
     assert seen["status"]["phase"] == "Running"
     assert condition("Ready", "False")(seen)
@@ -171,7 +170,7 @@ async def test_liveness_failure_restarts_the_container(api: Api, namespace: str)
     await api.create(ill, namespace)
 
     def restarted(seen: Object) -> bool:
-        return bool(seen["status"]["containerStatuses"][0]["restartCount"] == 1)
+        return bool(seen["status"]["containerStatuses"][0]["restartCount"] >= 1)
 
     await api.until(PODS, "ill", restarted, namespace)
 

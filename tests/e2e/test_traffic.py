@@ -56,7 +56,7 @@ async def test_a_good_version_is_promoted_unnoticed_and_a_bad_one_taken_back(
     began = time.time()
     async with users(fraud) as asking:
         await asking.more(400)
-        good = await promoted(fraud, spec("2", **BRISK))
+        good = await promoted(fraud, watcher, spec("2", **BRISK))
         await asking.more(800)
         assert asking.results.lost() == [], asking.results.story()
 
@@ -126,12 +126,14 @@ async def closed(watcher: Watcher, model: Model, revision: str, *, after: int) -
     return watcher.taken_away(model.name, revision, since=version_of(opened))
 
 
-async def promoted(fraud: Model, wanted: dict[str, Any]) -> str:
+async def promoted(fraud: Model, watcher: Watcher, wanted: dict[str, Any]) -> str:
     """Apply a version and see it promoted, on evidence and with the pods that were tried."""
     await fraud.apply(wanted)
     seen = await fraud.until(state("Baking"))
     new: str = seen["status"]["stable"]["revision"]
-    assert seen["status"]["analysis"]["verdict"] == "Safe"
+    await watcher.settled()
+    told = [one.object for one in watcher.of("ModelDeployment", fraud.name) if "status" in one.object]
+    assert next(filter(state("Promoting"), told))["status"]["analysis"]["verdict"] == "Safe"
     tried = await fraud.pods(new)
     await fraud.until(condition("Ready"))
     assert await fraud.pods(new) == tried

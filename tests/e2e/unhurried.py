@@ -20,7 +20,7 @@ from tests.stage.operator import Operator
 
 PER_SECOND: Final = 20
 WITHIN_SECONDS: Final = 600
-WEIGHTS: Final = {25: 1, 50: 1}
+SHAPE: Final[dict[str, Any]] = {"replicas": 2, "steps": {25: 1, 50: 1}, "warm_up": 5, "drain": 10}
 """A step takes about 400 faultless requests to the canary, and twice that here, where no ten minutes of
 history say how the stable revision's errors vary: 160 s at 5 requests/s, then 80 s at 10."""
 
@@ -54,13 +54,13 @@ async def promotion(
         Operator(cluster, place, account, **operator),
     ):
         model = Model(cluster.api, place, "unhurried")
-        await model.apply(spec("1", replicas=2, steps=WEIGHTS, warm_up=5))
+        await model.apply(spec("1", **SHAPE))
         seen = await model.until(condition("Ready"))
         await gateway.until_served(place, model.name, {seen["status"]["stable"]["revision"]: 100})
         path = f"/v2/models/{model.name}/infer"
         async with Traffic(f"{url}{path}", per_second=PER_SECOND, host=model.host) as asking:
             began = time.time()
-            await model.apply(spec("2", replicas=2, steps=WEIGHTS, warm_up=5))
+            await model.apply(spec("2", **SHAPE))
             await model.until(state("Baking"), within=WITHIN_SECONDS)
             seconds = time.time() - began
             await model.until(condition("Ready"))

@@ -16,9 +16,10 @@ import aiohttp
 from tests.cluster.api import ApiError
 from tests.cluster.resources import DEPLOYMENTS, ENDPOINT_SLICES, Object
 from tests.cluster.traffic import Traffic
+from tests.cluster.waiting import PROBE_TIMEOUT
 from tests.endurance.ground import Ground
 from tests.endurance.schedule import Wish, Wished
-from tests.stage.model import PROBE_TIMEOUT, Model, condition, spec
+from tests.stage.model import Model, condition, spec
 
 T = TypeVar("T")
 REPLICAS: Final = 2

@@ -11,8 +11,8 @@ from tests.endurance.ground import Stage
 from tests.endurance.openings import opened
 from tests.endurance.versions import Asked, turned
 
-GATEWAY_SECONDS = 3.0 + 1.0
-"""The longest delay of the gateway of these tests, and Envoy's own."""
+GATEWAY_SECONDS = 3.0
+"""The longest delay of the gateway of these tests."""
 ASKED = Asked(
     requests=1000,
     streams=20,
@@ -33,8 +33,9 @@ async def test_a_weight_opens_from_nothing_without_a_lost_request(tmp_path: Path
 
 
 async def test_nothing_is_lost_or_cut_short_and_a_dead_canary_gets_nothing(stage: Stage) -> None:
-    """Two tests that mostly wait, and so wait together. The second one is held by one round of three: what a
-    machine is late by that stands still now and then is nobody's fault.
+    """Two tests that mostly wait, and so wait together. The second one is held by the route, in one round of
+    three: what a machine is late by that stands still now and then is nobody's fault. That Envoy gives a dead
+    canary nothing is waited for; how soon is mostly the tests' own gateway.
     """
     versions, dead = await asyncio.gather(turned(stage, ASKED), losses(stage, rounds=ROUNDS, enough=in_time))
 
@@ -45,4 +46,4 @@ async def test_nothing_is_lost_or_cut_short_and_a_dead_canary_gets_nothing(stage
 
 
 def in_time(one: Loss) -> bool:
-    return one.written <= BAR_SECONDS and one.served <= BAR_SECONDS + GATEWAY_SECONDS
+    return one.written <= BAR_SECONDS

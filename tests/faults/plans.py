@@ -7,6 +7,7 @@ says something, such as a state of the status. Plans that cannot matter are left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import chain, zip_longest
 from random import Random
 from typing import Final
@@ -132,13 +133,12 @@ def made_from(references: Mapping[tuple[Workload, str], Trace], *, seed: int = 0
 
 
 def chosen(plans: Iterable[Plan], number: int, *, seed: int = 0) -> list[Plan]:
-    """So many of them, of all kinds alike, as long as there are; the same for the same seed."""
-    dice = Random(seed)
+    """So many of them, of all kinds alike, as long as there are; the same for the same seed, and hardly
+    others where a trace has a write or an event more.
+    """
     by_kind: dict[str, list[Plan]] = {}
-    for plan in plans:
+    for plan in sorted(plans, key=lambda one: sha256(f"{seed} {one.name}".encode()).digest()):
         by_kind.setdefault(plan.kind, []).append(plan)
-    for group in by_kind.values():
-        dice.shuffle(group)
     mixed = chain.from_iterable(zip_longest(*by_kind.values()))
     return [plan for plan in mixed if plan is not None][:number]
 

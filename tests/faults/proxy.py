@@ -55,7 +55,7 @@ class FaultProxy:
         self._session = aiohttp.ClientSession(
             base_url=self._upstream.server,
             connector=aiohttp.TCPConnector(ssl=self._upstream.tls, limit=0),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=5),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=60),
             auto_decompress=True,
         )
         # A watch ends with its client; a request goes on, as one does that has reached the server.

@@ -32,7 +32,7 @@ async def test_no_plan_makes_a_difference(cluster: Cluster, gateway: Gateway) ->
         if ran.wrong:
             wrong[plan.name] = [*ran.wrong, *ran.story]
 
-    await run_all(place, plans, references.endings, width=SAMPLE, told=told)
+    await run_all(place, plans, references.endings, told=told)
 
     assert {plan.kind for plan in plans} == {plan.kind for plan in made} - UNFIT
     assert wrong == {}

@@ -23,7 +23,7 @@ from tests.stage.kubectl import Refused, kubectl
 
 OBJECTS: Final = {name: body for name, body in recorded().items() if name != "deleting"}
 """A deletion takes an object away that nobody keeps."""
-IN_VAIN_SECONDS, PATIENCE_SECONDS = 10, 120
+IN_VAIN_SECONDS, PATIENCE_SECONDS = 30, 300
 """Where Helm waits until its time is over, and where it ends its wait by itself."""
 SHOWN_TO_HELM: Final = ("ready", "unobserved", "awaiting-promotion", "baking", "aborted", "invalid-spec")
 """One for each thing that a waiter can conclude, and two for the ways to wait in vain."""

@@ -57,7 +57,7 @@ async def test_helm_waits_for_success_failure_and_as_long_as_it_was_told(ground:
         assert failed.seconds < PATIENT
         assert "aborted on request" in failed.said, failed.said
 
-        gave_up = await release.apply(version("3"), wait=20)
+        gave_up = await release.apply(version("3"), wait=40)
         assert gave_up.code == 1
         assert "status: InProgress" in gave_up.said, gave_up.said
         waiting = await reached(one, "AwaitingPromotion")

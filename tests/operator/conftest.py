@@ -18,7 +18,7 @@ from tests.cluster.network import GATEWAY, free_port
 from tests.cluster.processes import Program, answers
 from tests.cluster.waiting import until
 from tests.faults.ground import prepared
-from tests.operator.beside import beside
+from tests.operator.beside import AT_ONCE, beside
 from tests.stage.operator import ACCESS
 from tests.stage.scenarios import Acts
 
@@ -83,5 +83,5 @@ def images(cluster: Cluster) -> None:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def acts(request: pytest.FixtureRequest, cluster: Cluster, gateway: Gateway) -> AsyncIterator[Acts]:
     """The scenarios whose tests were chosen, under way."""
-    async with beside.begun(request, await prepared(cluster)) as under_way:
+    async with beside.begun(request, await prepared(cluster), at_once=AT_ONCE) as under_way:
         yield under_way

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.resources import DEPLOYMENTS, Object, Resource
-from tests.cluster.waiting import until
+from tests.cluster.waiting import PROBE_TIMEOUT, until
 from tests.operator.conftest import SERVER, Operators
 
 MODELS = Resource("serin.dev/v1alpha1", "modeldeployments")
@@ -21,7 +21,7 @@ template:
     - name: model
       image: {SERVER}
       ports: [{{name: http, containerPort: 8080}}]
-      readinessProbe: {{httpGet: {{port: http, path: /}}, periodSeconds: 1}}
+      readinessProbe: {{httpGet: {{port: http, path: /}}, periodSeconds: 1, timeoutSeconds: {PROBE_TIMEOUT}}}
 """
 
 

@@ -10,14 +10,12 @@ from typing import Any, Final
 
 from tests.cluster.api import Api
 from tests.cluster.resources import DEPLOYMENTS, HTTP_ROUTES, PODS, SERVICES, Object
-from tests.cluster.waiting import PATIENT, until
+from tests.cluster.waiting import PATIENT, PROBE_TIMEOUT, until
 from tests.invariants.watcher import MODEL_DEPLOYMENTS
 from tests.invariants.world import REVISION, route_weights
 
 IMAGE: Final = "serin.test/model:1"
 GATEWAY: Final = {"name": "public", "namespace": "infra"}
-PROBE_TIMEOUT: Final = 30
-"""Seconds: a machine that stands still for a moment is no fault of a pod."""
 Holds = Callable[[Object], object]
 
 

@@ -3,7 +3,6 @@
 The canary gets no more weight meanwhile, and the fault is not charged to it.
 """
 
-import itertools
 from functools import partial
 from typing import Final
 
@@ -18,6 +17,7 @@ from tests.cluster.resources import (
     Resource,
 )
 from tests.cluster.waiting import until
+from tests.invariants.watcher import version_of
 from tests.stage.model import Holds, condition, phase, state
 from tests.walk.ground import (
     WEIGHT,
@@ -75,7 +75,7 @@ async def test_labels_are_put_back(ground: Ground) -> None:
 
 
 @walk
-async def test_a_route_is_put_back(ground: Ground) -> None:
+async def test_the_backends_of_a_route_are_put_back(ground: Ground) -> None:
     async with stepping(ground, "route") as canary:
         restored = partial(undone, canary, HTTP_ROUTES, "route", part=spec_of)
         route = await canary.child(HTTP_ROUTES, "route")
@@ -87,6 +87,14 @@ async def test_a_route_is_put_back(ground: Ground) -> None:
         ):
             rules = [{**route["spec"]["rules"][0], "backendRefs": edited}]
             await restored(change={"spec": {"rules": rules}})
+        await canary.goes_on()
+
+
+@walk
+async def test_a_route_is_put_back_to_its_hosts_and_its_gateway(ground: Ground) -> None:
+    """Apart from its backends: what is put back again and again is put back later and later."""
+    async with stepping(ground, "hosts") as canary:
+        restored = partial(undone, canary, HTTP_ROUTES, "hosts", part=spec_of)
         await restored(change={"spec": {"hostnames": ["elsewhere.example.com"]}})
         await restored(change={"spec": {"parentRefs": [{"name": "elsewhere"}]}})
         await canary.goes_on()
@@ -117,18 +125,19 @@ async def test_a_service_that_selects_others_is_put_back(ground: Ground) -> None
 @walk
 async def test_a_canary_whose_deployment_is_deleted_starts_its_step_anew(ground: Ground) -> None:
     async with stepping(ground, "deleted", lawful=False) as canary:
-        losses = itertools.count(1)
+        before: list[int] = []
 
         async def lost_and_back() -> None:
-            before, number = await ground.watcher.settled(), next(losses)
+            before.append(version_of(await canary.child(HTTP_ROUTES, "deleted")))
             # With its pods: one that is made again at once would find those of the one before.
             await ground.api.delete(DEPLOYMENTS, canary.name, ground.place, propagation="Foreground")
-            await canary.model.until(back_after(number))
+            await canary.model.until(back_after(len(before)))
             await canary.model.until_weights(WEIGHT)
-            await ground.watcher.settled()
-            assert ground.watcher.taken_away(canary.model.name, canary.name, since=before)
 
         await in_time(lost_and_back, most=MOST_LOSSES)
+        await ground.watcher.settled()
+        for version in before:
+            assert ground.watcher.taken_away("deleted", canary.name, since=version)
         await canary.goes_on()
 
 

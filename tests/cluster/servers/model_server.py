@@ -31,7 +31,7 @@ KEPT_ALIVE_SECONDS = 60.0
 meanwhile would be lost with its connection.
 """
 SCORE_BETA = 5.0
-FLAP_SECONDS, UNREADY_SECONDS = 8.0, 5.0
+FLAP_SECONDS, UNREADY_SECONDS = 20.0, 15.0
 """Slower than any probe: of readiness that turns at its pace a probe may see one side alone."""
 
 

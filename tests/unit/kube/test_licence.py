@@ -60,15 +60,15 @@ async def test_a_write_ends_when_its_licence_does_and_its_server_is_told(tmp_pat
         return web.json_response({})
 
     async with server(slow) as port:
-        licence = Licence(seconds=0.5)
+        licence = Licence(seconds=2)
         async with KubeClient.connected(kubeconfig(tmp_path, port), licence=licence) as kube:
             began = time.monotonic()
             with pytest.raises(Unavailable):
                 await kube.apply(SERVICE, fence=CreateOnly())
-            assert time.monotonic() - began < 10
+            assert time.monotonic() - began < 60
         over.set()
 
-    assert told == ["0.500s"]
+    assert told == ["2.000s"]
 
 
 async def test_a_write_without_an_answer_is_unsettled(tmp_path: Path) -> None:
